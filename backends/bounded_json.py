@@ -1,7 +1,5 @@
 """JSON of unknown origin: of a bounded size and depth, and each name once in an object."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections import Counter
@@ -16,7 +14,6 @@ def read_json(file: Path, largest: int = LARGEST_BYTES, *, finite: bool = False)
     """What the JSON file ``file`` holds.
 
     Args:
-        file: to read.
         largest: its bytes at most.
         finite: whether infinity and NaN are refused, which some configurations hold though JSON has neither.
 

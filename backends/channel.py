@@ -5,8 +5,6 @@ challenge-response on a key that only the two processes have. Standard output is
 native library prints can reach it. Only ``send_bytes`` and ``recv_bytes`` are used: their pickling twins never are.
 """
 
-from __future__ import annotations
-
 import json
 from typing import Any, Protocol
 

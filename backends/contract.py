@@ -9,8 +9,6 @@ Errors, and the status that each gives the row::
         └── DeviceUnavailableError unsupported  the device is not here, or not usable as it is
 """
 
-from __future__ import annotations
-
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -113,9 +111,6 @@ class Device:
 
     Args:
         name: the name by which ``load`` takes it, in the stack's canonical spelling, e.g. ``CPU`` or ``GPU.0``.
-        description: the product's name, e.g. ``Intel(R) Core(TM) Ultra 7 258V``.
-        driver: the driver's version.
-        memory_bytes: memory of the device's own.
         adapter: the adapter that it is, as the system's counters name it: on Linux its PCI address
             (``0000:00:02.0``), on Windows its locally unique id in hex without leading zeros (``d1c2``).
     """
@@ -134,7 +129,6 @@ class LoadOptions:
     Args:
         precision: the weight format that the artifact was made in; a stack that converts on load makes it so.
         threads: CPU threads to compute with; ``None`` leaves the stack its own default.
-        extra: the stack's own options, as planned from its table entry and the command line.
     """
 
     precision: str
@@ -148,19 +142,15 @@ class Evidence:
 
     Args:
         device: the device that executes, as far as ``device_source`` carries.
-        device_source: how that is known.
         note: one sentence for the reader of a report on where this knowledge comes from.
         inference_precision: the type in which the stack computes, e.g. ``f32``.
-        kv_cache_precision: the type of the KV cache.
         activation_quantization: what activations are rounded to before they meet quantized weights: ``none`` where it
             is known that they are not, or e.g. ``int8, groups of 32``; ``int8 allowed, groups of 32`` where the kernels
             decide and do not report it.
         attention_backend: which attention implementation runs, e.g. ``PA``, ``SDPA``, ``GroupQueryAttention``.
-        threads: CPU threads that compute.
         weight_bits: weight format -> share of parameters, only from a stack that changes weights on load.
         bits_per_weight: all that is stored of the weights, in bits, over the parameters; from such a stack.
         bits_read_per_weight: of these, without an embedding of which a token reads one row; from such a stack.
-        compile_cache: see :data:`CompileCache`.
         changed_hints: property -> ``asked f16, got f32``, for what the stack was told and reads back otherwise.
         versions: package -> version, of the stack itself, the package that gives ``backend_version`` first.
     """
@@ -259,7 +249,6 @@ class Text:
     """A text whose tokens a model is to predict, each from those before it (teacher forcing).
 
     Args:
-        name: of the text.
         ids: all of it, a BOS included where the model wants one.
         start: the first position that is scored; the model reads those before it too. Position ``p`` is the one whose
             logits predict ``ids[p + 1]``, so the last is ``len(ids) - 2``.
@@ -282,7 +271,6 @@ class Question:
     Args:
         digest: of its ids, by which its answers are known.
         ids: all of it, a BOS included where the model wants one.
-        new_tokens: of the answer.
     """
 
     digest: str
@@ -305,8 +293,6 @@ class Scores:
     """What a model thinks of the next token at consecutive positions of one text. One of the last two is given.
 
     Args:
-        text: index of the text.
-        position: the first position of these rows.
         logits: float array [positions, vocabulary].
         log_probs: float array [positions]: the natural logarithm of the probability of each next id, from a stack that
             gives no logits.

@@ -1,7 +1,5 @@
 """Names of files that come from strangers."""
 
-from __future__ import annotations
-
 import re
 
 _LONGEST = 255

@@ -1,7 +1,5 @@
 """The files of a GGUF model on disk: one, or the parts that a large one is split into."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from pathlib import Path

@@ -3,8 +3,6 @@
 Plain values in and out, so that tests need no stack; :mod:`backends.hf_model` asks transformers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from typing import Any
 

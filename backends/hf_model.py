@@ -1,7 +1,5 @@
 """Loading a Hugging Face folder with transformers, any version of it: what the stacks on transformers share."""
 
-from __future__ import annotations
-
 import inspect
 import json
 from pathlib import Path

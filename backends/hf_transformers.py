@@ -54,12 +54,10 @@ class Transformers(ScoredBySession):
     """The transformers stack in eager mode."""
 
     def devices(self) -> list[Device]:
-        """The CPU, and the GPUs that this build of torch finds."""
         cpu = Device(name="CPU", description=torch.backends.cpu.get_cpu_capability())
         return [cpu, *_accelerators("CUDA"), *_accelerators("XPU")]
 
     def load(self, artifact: Path, device: str, options: LoadOptions) -> TransformersSession:
-        """Load the Hugging Face folder ``artifact`` with its weights made the asked-for type."""
         present = [known.name for known in self.devices()]
         if name_among(device, present) is None:
             raise DeviceUnavailableError(
@@ -161,7 +159,6 @@ class TransformersSession:
         return GenerationDetails()
 
     def score(self, texts: Sequence[Text]) -> Iterator[Scores]:
-        """The logits of the scored positions."""
         try:
             yield from scores(self._model, texts, self._arguments)
         except (RuntimeError, IndexError) as error:
@@ -191,7 +188,6 @@ class TransformersSession:
         )
 
     def close(self) -> None:
-        """Let go of the model."""
         self._model = None
 
 

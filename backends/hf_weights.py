@@ -4,8 +4,6 @@ The choice is that of transformers' ``from_pretrained``, so that what is counted
 on it loads: ``model.safetensors``, else the files that ``model.safetensors.index.json`` names.
 """
 
-from __future__ import annotations
-
 import re
 import struct
 from collections.abc import Mapping
@@ -131,10 +129,8 @@ def learned_tensors(folder: Path, *, tied: bool | None) -> dict[str, Tensor]:
 
     Raises as :func:`stored_tensors`.
 
-    Args:
-        folder: of the model.
-        tied: what its configuration says of the output layer and the embedding; ``None`` if it says nothing. Where both
-            are stored, transformers ties them only if they are equal.
+    ``tied``: what its configuration says of the output layer and the embedding; ``None`` if it says nothing. Where both
+    are stored, transformers ties them only if they are equal.
     """
     tensors = {name: tensor for name, tensor in stored_tensors(folder).items() if not _is_beside(name, tensor)}
     head, embedding = output_layer(tensors), embedding_of(tensors)

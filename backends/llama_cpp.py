@@ -48,11 +48,9 @@ class LlamaCpp(ScoredBySession):
         self._abilities = ""
 
     def devices(self) -> list[Device]:
-        """The CPU, and what Vulkan lists where the package can use it."""
         return [Device(name="CPU"), *(one.device for one in self._vulkan.values())]
 
     def load(self, artifact: Path, device: str, options: LoadOptions) -> LlamaSession:
-        """Load the one GGUF model in ``artifact``, all of it onto ``device``."""
         vulkan = self._require(device)
         path = model_in(artifact)
         _log.clear()
@@ -169,7 +167,6 @@ class LlamaSession(LlamaRequests):
         return Evidence(device, "read-back", note, threads=computing, versions=_versions())
 
     def close(self) -> None:
-        """Let go of the model."""
         self._free_context()
         self._sampler.close()
         self._model.close()
@@ -182,6 +179,5 @@ class LlamaSession(LlamaRequests):
 
 
 def _versions() -> dict[str, str]:
-    """Of the package, and which llama.cpp is in it."""
     built = json.loads(files("cyllama").joinpath("build_config.json").read_text("utf-8"))["versions"]
     return {**installed_versions("cyllama", "cyllama-vulkan"), "llama.cpp": str(built["llama_cpp_version"])}

@@ -38,11 +38,9 @@ class LlamaCppPython(ScoredBySession):
         llama.llama_backend_init()
 
     def devices(self) -> list[Device]:
-        """The CPU alone: that is what the package compiles itself for unless it is told otherwise."""
         return [Device(name="CPU", description=_features())]
 
     def load(self, artifact: Path, device: str, options: LoadOptions) -> LlamaSession:
-        """Load the one GGUF model in ``artifact``."""
         if device != "CPU":
             raise DeviceUnavailableError(
                 f"llama-cpp-python finds no {device} on this machine, only CPU: its package is compiled for the CPU; "
@@ -122,7 +120,6 @@ class LlamaSession(LlamaRequests):
         )
 
     def close(self) -> None:
-        """Let go of the model."""
         self._free_context()
         llama.llama_sampler_free(self._sampler)
         llama.llama_model_free(self._model)

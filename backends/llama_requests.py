@@ -1,7 +1,5 @@
 """llama.cpp's requests, whichever Python package binds it: what goes into which batch, and what its log says of it."""
 
-from __future__ import annotations
-
 import re
 import sys
 import time
@@ -72,7 +70,6 @@ class LlamaLog:
         self._lines.append(words)
 
     def clear(self) -> None:
-        """Forget everything."""
         self._lines.clear()
         self._errors.clear()
 
@@ -83,11 +80,9 @@ class LlamaLog:
         return next(filter(None, map(in_one_line, said)), otherwise)
 
     def found(self, pattern: str) -> re.Match[str] | None:
-        """The last line in which ``pattern`` is found."""
         return next(filter(None, (re.search(pattern, line) for line in reversed(self._lines))), None)
 
     def all_found(self, pattern: str) -> list[re.Match[str]]:
-        """Where ``pattern`` is found, line by line."""
         return list(filter(None, (re.search(pattern, line) for line in self._lines)))
 
 
@@ -143,7 +138,6 @@ class LlamaRequests(ABC):
         """Make the context in the place of the one before.
 
         Args:
-            sequences: how many there may be.
             cells: of the KV cache, over all sequences.
             cache: types of keys and of values, of :data:`CACHE_TYPES`.
             attention: one of :data:`FLASH_ATTENTION`.
@@ -229,7 +223,6 @@ class LlamaRequests(ABC):
         return known
 
     def score(self, texts: Sequence[Text]) -> Iterator[Scores]:
-        """The logits of the scored positions, as many at once as are in one batch."""
         require_vocabulary(texts, self._vocabulary)
         for index, text in enumerate(texts):
             self._require_length(len(text.ids))

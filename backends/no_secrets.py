@@ -1,7 +1,5 @@
 """What is recorded of commands, errors and the output of stacks loses what looks like a password, a token or a key."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -4,8 +4,6 @@ A latency is its nominal value times one factor per level: the run, the moment, 
 and the time of day. Each factor has the geometric mean 1, but for the slow mode and the tails, which only slow down.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field, fields
 from random import Random
@@ -55,7 +53,6 @@ class Noise:
                 raise ValueError(f"{part.name} has to be above 0")
 
     def run(self, drawn: Random) -> float:
-        """The factor of a run."""
         return _log_normal(drawn, self.run_spread)
 
     def moment(self, time_s: float, seed: str) -> float:
@@ -72,15 +69,12 @@ class Noise:
         return math.exp(log_deviation(self.correlated_spread) * math.sqrt(1 - left**2) * math.fsum(drawn))
 
     def process(self, drawn: Random) -> float:
-        """The factor of a process."""
         return _log_normal(drawn, self.process_spread) * _sometimes(drawn, self.slow_share, self.slow_factor)
 
     def generation(self, drawn: Random) -> float:
-        """The factor of a generation."""
         return _log_normal(drawn, self.generation_spread)
 
     def step(self, drawn: Random) -> float:
-        """The factor of a step."""
         return _log_normal(drawn, self.spread) * _sometimes(drawn, self.tail_share, self.tail_factor)
 
     def at(self, time_s: float) -> float:

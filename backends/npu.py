@@ -57,13 +57,11 @@ class IntelNpuLibrary(ScoredBySession):
     """The NPU library. Without an NPU it would run OpenVINO's CPU device and still say NPU: so it is asked first."""
 
     def devices(self) -> list[Device]:
-        """The NPU, if the library's own look at the driver finds one."""
         if not npu_available():
             return []
         return [Device(name="NPU", description="Intel NPU", driver=str(get_driver_version()))]
 
     def load(self, artifact: Path, device: str, options: LoadOptions) -> NpuSession:
-        """Load the Hugging Face folder ``artifact`` and compile its linear layers for the NPU."""
         if device != "NPU" or not npu_available():
             here = ", ".join(known.name for known in self.devices()) or "none"
             raise DeviceUnavailableError(
@@ -130,7 +128,6 @@ class NpuSession:
         return GenerationDetails()
 
     def score(self, texts: Sequence[Text]) -> Iterator[Scores]:
-        """The logits of the scored positions; the library compiles a graph for each length, as it does for prompts."""
         try:
             yield from scores(self._model, texts, self._arguments)
         except (*_NATIVE_ERRORS, IndexError) as error:
@@ -154,7 +151,6 @@ class NpuSession:
         )
 
     def close(self) -> None:
-        """Let go of the model."""
         self._model = None
 
 

@@ -237,10 +237,6 @@ def activation_quantization(precision: str, read: Mapping[str, str]) -> str | No
     (``dnnl_fullyconnected_primitive.cpp``, ``llm_mlp.cpp``): only activations in f32 that meet quantized weights are
     quantized, and those in bf16 or f16 where a group is all of a token. On a Xeon with AMX, sizes of 0 and of 32 give
     the same logits bit by bit in bf16, and others in f32.
-
-    Args:
-        precision: weight format.
-        read: as :func:`read_back` gives it.
     """
     size = read.get("DYNAMIC_QUANTIZATION_GROUP_SIZE", "")
     if not size.isdigit():

@@ -62,11 +62,9 @@ class OpenVinoGenAI:
         self._core = ov.Core()
 
     def devices(self) -> list[Device]:
-        """What OpenVINO lists."""
         return listed(self._core)
 
     def load(self, artifact: Path, device: str, options: LoadOptions) -> OpenVinoSession:
-        """Compile the IR in ``artifact`` for ``device``."""
         cache, hints = self._common(artifact, device, options)
         shapes = None
         caching = device != _NPU and options.extra.get("prefix_caching") == "on"
@@ -210,7 +208,6 @@ class OpenVinoSession:
         )
 
     def close(self) -> None:
-        """Let go of the pipeline."""
         self._pipeline = None
 
 

@@ -1,7 +1,5 @@
 """The properties of compiled models in OpenVINO GenAI's log; its API does not expose them."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys

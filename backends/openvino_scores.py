@@ -1,7 +1,5 @@
 """What a model thinks of given texts, asked of OpenVINO GenAI's pipeline or of OpenVINO itself."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any
 

@@ -50,11 +50,9 @@ class OptimumIntel(ScoredBySession):
         self._core = ov.Core()
 
     def devices(self) -> list[Device]:
-        """What OpenVINO lists, and ``AUTO``, whose choice the compiled model tells."""
         return [*listed(self._core), Device(AUTO, "OpenVINO's own choice among these")]
 
     def load(self, artifact: Path, device: str, options: LoadOptions) -> OptimumSession:
-        """Compile the IR in ``artifact`` for ``device``, at once and not at the first request."""
         require(device, [*self._core.available_devices, AUTO])
         for name in ("openvino_model.xml", "config.json"):
             require_file(artifact, name, "OpenVINO model")
@@ -105,7 +103,6 @@ class OptimumSession:
         return GenerationDetails()
 
     def score(self, texts: Sequence[Text]) -> Iterator[Scores]:
-        """The logits of the scored positions. Without past keys and values a pass begins with an empty KV cache."""
         require_vocabulary(texts, vocabulary(self._model.request.get_compiled_model()))
         for index, text in enumerate(texts):
             ids = torch.tensor([text.ids], dtype=torch.long)
@@ -135,7 +132,6 @@ class OptimumSession:
         )
 
     def close(self) -> None:
-        """Let go of the model."""
         self._model = None
 
 

@@ -5,8 +5,6 @@ ONNX Runtime, so a process of its own does it, whose memory is not the worker's.
 only what OpenVINO, ONNX Runtime's search for hardware or NVIDIA's driver lists is.
 """
 
-from __future__ import annotations
-
 import ctypes
 import json
 import os

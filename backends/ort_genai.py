@@ -37,9 +37,16 @@ from backends.contract import (
     one_line,
 )
 from backends.onnx_graph import GraphFacts, read_graph
-from backends.ort_artifact import added_ids, attention_window, read_settings, require_provider, unused_id
+from backends.ort_artifact import (
+    added_ids,
+    attention_window,
+    executed_nodes,
+    placement,
+    read_settings,
+    require_provider,
+    unused_id,
+)
 from backends.ort_devices import PLUGIN, list_devices, make_findable, plugin_library
-from backends.ort_profile import executed_nodes, placement
 from backends.ort_providers import (
     PROVIDERS,
     Provider,
@@ -88,7 +95,6 @@ class OrtGenAI:
         return self._present
 
     def load(self, artifact: Path, device: str, options: LoadOptions) -> OrtSession:
-        """Load the model in ``artifact``, with end-of-sequence and padding moved to an id that is not used."""
         return self._load(artifact, device, options)
 
     def _load(
@@ -130,7 +136,7 @@ class OrtGenAI:
     ) -> Mapping[str, float]:
         """Load with ONNX Runtime's profiler on, generate once, and count which provider ran which nodes.
 
-        A fused node counts as the nodes of the model that it stands for; see :func:`backends.ort_profile.placement`.
+        A fused node counts as the nodes of the model that it stands for; see :func:`backends.ort_artifact.placement`.
         """
         with tempfile.TemporaryDirectory(prefix="aipc-bench-profile-", ignore_cleanup_errors=True) as folder:
             profiling = {"enable_profiling": str(Path(folder) / "profile")}
@@ -278,7 +284,6 @@ class OrtSession:
             return None
 
     def close(self) -> None:
-        """Let go of the model."""
         self._model = self._kept = None
 
 

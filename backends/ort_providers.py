@@ -3,8 +3,6 @@
 Decides only: nothing here imports ONNX Runtime, so all of it holds, and is tested, without the hardware.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +21,6 @@ class Provider:
         device_type: what a model that was loaded on it answers for ``device_type``.
         package: the package of GenAI that brings it; for OpenVINO, the ONNX Runtime beside which GenAI is put.
         graph: the provider that GenAI's builder has to be told for a graph that runs on it; ``None`` for the CPU's.
-        missing: what it takes to have such a device.
     """
 
     name: str

@@ -1,7 +1,5 @@
 """Texts scored by a generator of ONNX Runtime GenAI, which goes on with given ids where it would choose its own."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -16,9 +14,7 @@ _NEVER = np.float32(-1e30)
 def forced_scores(new_generator: Callable[[int, int], Any], texts: Sequence[Text]) -> Iterator[Scores]:
     """The logits of each scored position; texts with the same ``start`` advance side by side.
 
-    Args:
-        new_generator: makes a generator of a batch size and a greatest length.
-        texts: the texts.
+    ``new_generator``: makes a generator of a batch size and a greatest length.
 
     Raises:
         RuntimeError: as the stack raised it, from one text alone too.

@@ -1,7 +1,5 @@
 """Settings of a worker's own process: CPUs, power throttling, error windows, network, memory."""
 
-from __future__ import annotations
-
 import ctypes
 import os
 import signal

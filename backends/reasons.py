@@ -4,8 +4,6 @@ What stacks advise (install, upgrade, open an issue) is for their own users, and
 by this project. All that was printed stays in the worker's last lines and in the converter's log.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

@@ -52,7 +52,8 @@ class Reference:
             with np.load(file, allow_pickle=False) as arrays:
                 return cls(dict(arrays))
         except (OSError, ValueError, EOFError) as error:
-            raise BackendError(f"the reference in {file} cannot be read ({error}): remove its folder") from error
+            why = getattr(error, "strerror", None) or error
+            raise BackendError(f"the reference in {file} cannot be read ({why}): remove its folder") from error
 
     def at(self, text: str, positions: slice) -> tuple[Any, Any, Any] | None:
         """Log-probabilities [n], top ids [n, k] and their log-probabilities [n, k]; ``None`` for a text it lacks."""
@@ -87,11 +88,7 @@ def score_texts(
 ) -> list[Scored]:
     """Reduce what a stack yields to a few numbers per position.
 
-    Args:
-        scores: see :meth:`backends.contract.ScoringBackend.score`.
-        texts: the texts that were asked for.
-        reference: to compare with, if there is one.
-        seconds: after which no more is asked for; what was scored by then counts.
+    ``seconds``: after which no more is asked for; what was scored by then counts.
 
     Raises:
         ArtifactError: the vocabulary of the model is not that of the texts or of the reference.
@@ -110,7 +107,6 @@ def score_texts(
 
 
 def _in_parts(one: Scores) -> Iterator[Scores]:
-    """The same rows, a few at a time."""
     if one.logits is None:
         yield one
         return
@@ -178,7 +174,6 @@ def divergence(distribution: Any, ids: Any, tops: Any) -> Any:
 
 
 def _of_next(distribution: Any, text: Text, position: int) -> Any:
-    """The log-probability of the id that follows each position."""
     following = np.asarray(text.ids[position + 1 : position + 1 + len(distribution)], dtype=np.int64)
     if len(following) != len(distribution):
         raise BackendError(f"the stack scored more positions of text {text.name} than it has")

@@ -45,11 +45,9 @@ class Simulated:
     """A stack that has no model."""
 
     def devices(self) -> list[Device]:
-        """Every device, since none is used."""
         return [Device(name, "simulated: no device is used") for name in ("CPU", "GPU", "NPU")]
 
     def load(self, artifact: Path, device: str, options: LoadOptions) -> SimulatedSession:
-        """Take the time that a load is told to take, or fail as it is told to."""
         present = [known.name for known in self.devices()]
         if device.partition(".")[0] not in present:
             raise DeviceUnavailableError(f"the simulated backend plays no {device}, only {', '.join(present)}")
@@ -150,7 +148,6 @@ class SimulatedSession:
         return self._itl_ms if self._itl_ms is not None else 2.0 * self._slower
 
     def evidence(self) -> Evidence:
-        """That nothing ran."""
         return Evidence(
             device=self._device,
             device_source="simulated",

@@ -4,8 +4,6 @@ A backend of this project is an entry of :data:`backends.table.BACKENDS`. A pack
 :class:`BackendSpec` through the entry point :data:`ENTRY_POINT`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -34,8 +32,6 @@ class OptionSpec:
     """A load option of a backend. The default's type is the option's type.
 
     Args:
-        default: its value if the user gives none.
-        help: what it is for.
         devices: device families that it belongs to; empty for all. On others it is no part of a load.
         precisions: weight formats that it belongs to; empty for all.
         follows: the axis that its default is taken from, so that loads split by it; a default of an NPU's padded
@@ -114,10 +110,8 @@ class BackendSpec:
     """A backend as the plan sees it.
 
     Args:
-        name: how a user names it.
         target: ``module:Class``, imported in the worker only.
         group: the dependency group of ``pyproject.toml`` that its venv is made from; ``None`` runs in the harness venv.
-        artifact_format: one of :data:`ARTIFACT_FORMATS`.
         devices: device family -> the weight formats it can be asked for there.
         default_precisions: what a sweep without ``--precision`` asks for, as far as a device takes them.
         groups: device family -> its own dependency group, where that differs from ``group``.
@@ -133,9 +127,7 @@ class BackendSpec:
         tested_on: devices that the contract suite loads it on, in venvs that ``nox -s tests`` makes: what installs
             without a compiler and runs without a GPU or NPU.
         tested_if_installed: further ones that it is loaded on where somebody has made their venv.
-        batches: whether it streams batches larger than one.
         simulated: its latencies are played, not measured; every row says so.
-        options: the load options that it takes.
         prefix_cache: what lets a repeated prompt be answered from memory; ``None`` for a stack without that.
         requirements: what a third party's worker venv is made from, in place of ``group``.
         timed: what is inside the timed region; ``None`` where that is not described.

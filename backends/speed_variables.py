@@ -1,7 +1,5 @@
 """The variables of a process's environment that change how fast a stack runs: from an allow-list, without paths."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The table of backends; CONTRIBUTING.md shows how to add one."""
 
-from __future__ import annotations
-
 from dataclasses import fields
 
 from backends.noise import Noise

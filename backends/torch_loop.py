@@ -1,7 +1,5 @@
 """Decoding and scoring with a causal model of transformers: what the stacks that run on PyTorch share."""
 
-from __future__ import annotations
-
 import inspect
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -88,11 +86,7 @@ def greedy(
     """One forward pass for the prompts, one for each later step.
 
     Args:
-        model: a causal model of transformers.
         prompts: of equal lengths.
-        new_tokens: steps to take.
-        on_step: takes the ids of each step.
-        arguments: of each forward pass, see :func:`last_position`.
         kept: the cache of the request before; without it the cache is made anew for each request.
 
     Raises:
@@ -116,7 +110,6 @@ def greedy(
 
 
 def _cache_of(output: Any) -> dict[str, Any]:
-    """What a forward pass keeps, as the argument that the next one takes it by."""
     for name in _CACHES:
         if (kept := getattr(output, name, None)) is not None:
             return {name: kept}
@@ -148,8 +141,7 @@ def _logits(model: Any, text: Text, arguments: Mapping[str, int]) -> Any:
 class StoredWeights:
     """What a loaded model keeps, tensor by tensor.
 
-    Args:
-        parameters: of the model, tied ones once, where it may keep one of them twice; otherwise what is counted.
+    ``parameters``: of the model, tied ones once, where it may keep one of them twice; otherwise what is counted.
     """
 
     def __init__(self, parameters: int | None = None) -> None:
@@ -164,7 +156,6 @@ class StoredWeights:
         """Count a tensor.
 
         Args:
-            tensor: as it is stored.
             kind: its weight format, where its type does not tell.
             parameters: the weights that it holds, where they are not its elements; 0 for scales, which are none.
             looked_up: a token reads one row of it.

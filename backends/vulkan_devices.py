@@ -1,7 +1,5 @@
 """The devices that Vulkan lists on this machine, by its C interface: names, types, drivers, memory, adapters."""
 
-from __future__ import annotations
-
 import ctypes
 import re
 import sys
@@ -96,10 +94,6 @@ class VulkanDevice:
         listed_as: GPUs are ``VULKAN.0`` and on, in Vulkan's order. What computes on the CPU is no GPU and has a name
             of its own, as ``VULKAN.LLVMPIPE``, so that nobody takes it for one.
         index: its place in Vulkan's list, as ``vulkaninfo --summary`` and ``GGML_VK_VISIBLE_DEVICES`` count.
-        name: as its driver calls it.
-        driver: its name and version.
-        memory_bytes: memory of its own.
-        adapter: see :class:`backends.contract.Device`.
     """
 
     listed_as: str
@@ -150,7 +144,6 @@ def listed(library: Any, visible: str | None = None) -> list[VulkanDevice]:
 
 @contextmanager
 def _instance(library: Any) -> Iterator[ctypes.c_void_p]:
-    """A connection to Vulkan; null where it has none."""
     application = _Application(kind=_APPLICATION, api=_VULKAN_1_1)
     asked = _Instance(kind=_INSTANCE, application=ctypes.addressof(application))
     instance = ctypes.c_void_p()
@@ -194,7 +187,6 @@ def _device(library: Any, handle: ctypes.c_void_p, index: int, gpus: int) -> Vul
 
 
 def _adapter(ids: _Id, pci: _Pci) -> str | None:
-    """The adapter as the system's counters name it; ``None`` where Vulkan does not tell."""
     if sys.platform == "win32":
         return f"{int.from_bytes(bytes(ids.luid), 'little'):x}" if ids.luid_valid else None
     place = (pci.domain, pci.bus, pci.device, pci.function)

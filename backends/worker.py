@@ -16,8 +16,6 @@ the harness's address and key. The order of messages, harness on the left::
 Any request may be answered by ``error`` instead. All stamps come from ``time.perf_counter_ns``.
 """
 
-from __future__ import annotations
-
 import gc
 import importlib
 import json
@@ -135,7 +133,6 @@ class Worker:
         self.session: Session | None = None
 
     def greet(self) -> None:
-        """Say who we are."""
         send(
             self.connection,
             "hello",
@@ -147,7 +144,6 @@ class Worker:
         )
 
     def serve(self) -> None:
-        """Answer until the harness ends the session or is gone."""
         while True:
             request = receive(self.connection)
             if request["kind"] == "bye":
@@ -162,7 +158,6 @@ class Worker:
             self.session.close()
 
     def answer(self, request: Message) -> None:
-        """Answer one request."""
         match request["kind"]:
             case "open":
                 self.open(request["target"])
@@ -189,7 +184,6 @@ class Worker:
         )
 
     def open(self, target: str) -> None:
-        """Import the stack and make its backend."""
         module_name, _, class_name = target.partition(":")
         before = time.perf_counter_ns()
         try:
@@ -202,7 +196,6 @@ class Worker:
         send(self.connection, "opened", import_s=import_ns / 1e9, devices=[asdict(d) for d in self.backend.devices()])
 
     def load(self, request: Message) -> None:
-        """Load one artifact onto one device."""
         stack, options = self._opened(request), _load_options(request)
         before = time.perf_counter_ns()
         self.session = stack.load(Path(request["artifact"]), request["device"], options)
@@ -210,7 +203,6 @@ class Worker:
         send(self.connection, "loaded", load_s=load_ns / 1e9, evidence=asdict(self.session.evidence()))
 
     def profile(self, request: Message) -> None:
-        """Have the stack profile one generation."""
         stack, options = cast("ProfilingBackend", self._opened(request)), _load_options(request)
         placement = stack.profile(
             Path(request["artifact"]), request["device"], options, request["prompt"], request["new_tokens"]

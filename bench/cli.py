@@ -1,13 +1,11 @@
 """Command lines: a parser and errors of one line, and commands quoted so that people can paste them."""
 
-from __future__ import annotations
-
 import argparse
 import re
 import shlex
 import sys
 from collections.abc import Iterable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from bench.errors import BenchError, UsageError
 
@@ -24,10 +22,12 @@ _PLAIN = re.compile(r"(?!@)[\w@%+=:,./\\~-]+")
 
 
 class Parser(argparse.ArgumentParser):
-    """Raises :class:`bench.errors.UsageError` where argparse would end the process with a status of its own."""
+    """Raises :class:`bench.errors.UsageError` where argparse would end the process, and takes no shortened options."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(allow_abbrev=False, **settings)
 
     def error(self, message: str) -> NoReturn:
-        """Refuse a command line."""
         raise UsageError(f"{message}; see --help")
 
 
@@ -66,9 +66,7 @@ def add_language(parser: Parser) -> None:
 def command_line(parts: Iterable[str], *, windows: bool = _HERE) -> str:
     """``parts`` as one line.
 
-    Args:
-        parts: a program and its arguments.
-        windows: for PowerShell, and for ``cmd`` wherever that is possible; for a shell of Linux otherwise.
+    ``windows``: for PowerShell, and for ``cmd`` wherever that is possible; for a shell of Linux otherwise.
     """
     return " ".join(quoted(part, windows=windows) for part in parts)
 

@@ -16,7 +16,18 @@
         └── WorkerTimeout     timeout: it did not answer in time and was stopped
 """
 
-from __future__ import annotations
+from pathlib import Path
+
+
+def cause(error: Exception, named: Path | None = None) -> str:
+    """What ``error`` says; of one of the system's also its path, where it is not ``named`` already.
+
+    In Python's own words the path is a literal, with each backslash of Windows twice.
+    """
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    path = error.filename
+    return f"{error.strerror}: {path}" if isinstance(path, str) and path != str(named) else error.strerror
 
 
 class BenchError(Exception):
@@ -55,7 +66,6 @@ class WorkerError(BenchError):
     """A worker did not do what it was asked.
 
     Args:
-        message: one line for the user.
         error_type: the name of the exception in the worker, or of this class.
         exit_code: of the worker's process, where it has ended.
     """

@@ -5,8 +5,6 @@ a kind: a member of :class:`Code`, its messages in :data:`MESSAGES` and its row 
 may be reworded at any time, but its values stay: stored runs have no others. One that needs more gets another key.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 

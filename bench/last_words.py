@@ -1,7 +1,5 @@
 """The last lines that a crashed process printed, without those of ``faulthandler`` and other dumps of stacks."""
 
-from __future__ import annotations
-
 import re
 from itertools import takewhile
 from pathlib import PurePosixPath, PureWindowsPath

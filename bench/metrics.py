@@ -4,8 +4,6 @@ To add one: an entry here, a field of :class:`bench.analyse.results.CellResult`,
 ``bench/report/metric_words.py``. One that no stored column holds is computed in ``bench/analyse/cell_result.py``.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,14 +15,11 @@ class Metric:
     Args:
         name: as options, names of exports and addresses of the page have it.
         short: its abbreviation, the same in every language, for programs and narrow tables.
-        unit: of its values.
-        better: which values are the better ones.
         column: of the table ``generations`` that holds it, one value a generation in nanoseconds; ``None``: computed.
         by_generation: kept for each generation, so that the details of a cell draw it.
         ranked: answers say who is lowest, and the table of results marks that one.
         compared: from run to run, by ``compare``, ``gate`` and ``history``.
         exported: to ``summary.csv`` and ``summary.json``; the details of a cell tell it too, where they do not draw it.
-        charted: over prompt length.
     """
 
     name: str

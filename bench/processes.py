@@ -1,7 +1,5 @@
 """Child processes: starting them apart from Ctrl-C, ending them with all they started, exit codes."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

@@ -4,8 +4,6 @@ A folder is locked as long as its process lives: the system frees the lock when 
 folder of temporary files is shared, only folders that belong to this user are looked at, and no link is followed.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import stat
@@ -47,7 +45,6 @@ class Scratch:
             ) from error
 
     def remove(self) -> None:
-        """Remove it with all that is in it."""
         _remove(self.path, self._lock)
 
 

@@ -1,7 +1,5 @@
 """The measuring suite: a collector per visit, which owns the worker, and an item per cell in it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -21,7 +19,6 @@ class MeasureSuite(pytest.Module):
     """All visits of the plan, in their order; what cannot be comes first, as skipped items."""
 
     def collect(self) -> Iterator[pytest.Item | pytest.Collector]:
-        """The plan as collectors."""
         plan = self.config.stash[SESSION].plan
         for impossible in plan.impossible:
             yield ImpossibleItem.from_parent(self, name=impossible.cell.label, impossible=impossible)
@@ -39,7 +36,6 @@ class VisitCollector(pytest.Collector):
         self._visit: Visit | None = None
 
     def collect(self) -> Iterator[pytest.Item]:
-        """The visit's cells in the order in which they are measured."""
         for cell in self.planned.cells:
             yield CellItem.from_parent(self, name=cell.shape, cell=cell)
 
@@ -50,7 +46,6 @@ class VisitCollector(pytest.Collector):
         return self._visit
 
     def teardown(self) -> None:
-        """End the worker right after the visit's last selected cell."""
         visit, self._visit = self._visit, None
         if visit is None:
             return
@@ -71,7 +66,6 @@ class CellItem(pytest.Item):
         self.cell = cell
 
     def runtest(self) -> None:
-        """Measure the cell."""
         bench = self.config.stash[SESSION]
         if bench.stopper.requested:
             self._interrupted()
@@ -105,7 +99,6 @@ class CellItem(pytest.Item):
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        """Where and what, for reports."""
         return self.path, 0, f"{self.parent.name}.{self.name}"
 
 
@@ -117,10 +110,8 @@ class ImpossibleItem(pytest.Item):
         self.impossible = impossible
 
     def runtest(self) -> None:
-        """Say why not; its rows are written when the run begins."""
         self.config.stash[SESSION].say(f"unsupported: {self.impossible.cell.label}: {self.impossible.reason}")
         pytest.skip(self.impossible.reason)
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        """Where and what, for reports."""
         return self.path, 0, self.name

@@ -4,8 +4,6 @@ pytest-benchmark's own statistics pool all tokens of all processes. They describ
 report gives take the process as the unit, and are the ones to compare by.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -31,7 +29,6 @@ class ReplayClock:
         self._readings = iter([reading for ns in durations_ns for reading in (0.0, ns / 1e9)])
 
     def __call__(self) -> float:
-        """The next reading, in seconds."""
         return next(self._readings)
 
 

@@ -7,8 +7,6 @@ to. The answer is a JSON object too: ``{"ok": true, "facts": …, "peak_memory_b
 process died.
 """
 
-from __future__ import annotations
-
 import importlib
 import json
 import sys

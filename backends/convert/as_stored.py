@@ -1,7 +1,5 @@
 """No converter goes on with a model that transformers could not load as it is stored."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from transformers import PreTrainedModel

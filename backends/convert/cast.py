@@ -1,7 +1,5 @@
 """A Hugging Face directory in another floating-point format, for stacks that read such directories themselves."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path

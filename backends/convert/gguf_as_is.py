@@ -1,7 +1,5 @@
 """The GGUF file of an installed package as it is, in a folder of its own."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from pathlib import Path

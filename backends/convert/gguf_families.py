@@ -3,8 +3,6 @@
 An architecture is listed here once a test has seen that llama.cpp answers as transformers does.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -39,7 +37,6 @@ class Family:
         windowed: whether llama.cpp computes attention in windows where the model does.
         biased: whether llama.cpp adds biases elsewhere than to queries, keys and values.
         activation: of the feed-forward layers; llama.cpp has no other for it.
-        metadata: writes what only this architecture has.
         unlike: why a configuration computes what llama.cpp does not.
         query_scale: by what llama.cpp divides the products of queries and keys, where it does not ask.
     """

@@ -1,7 +1,5 @@
 """A GGUF file: where it lies, what its fields say, and what its weights are stored as."""
 
-from __future__ import annotations
-
 import importlib.util
 from collections import Counter
 from itertools import chain
@@ -42,8 +40,9 @@ def read_gguf(file: Path) -> Any:
     try:
         return GGUFReader(file)
     except (OSError, ValueError, IndexError, KeyError) as error:
+        why = getattr(error, "strerror", None) or error
         raise ConversionError(
-            f"{file.name} is no whole GGUF file ({type(error).__name__}: {error}): download it again"
+            f"{file.name} is no whole GGUF file ({type(error).__name__}: {why}): download it again"
         ) from error
 
 

@@ -5,8 +5,6 @@ is measured are ids of the model's vocabulary either way; where a text is split 
 here, it is split as for another model, and that is said.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """A model of the Hugging Face hub, as a directory on this disk."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor

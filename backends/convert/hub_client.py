@@ -6,8 +6,6 @@ Where the hub is, the access token, proxies and the user's own cache are found b
 Seen to work with a server on loopback; the hub itself was not reachable where this was written.
 """
 
-from __future__ import annotations
-
 import hashlib
 import time
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Which files of a repository on the Hugging Face hub are the model, by their names alone."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -25,9 +23,7 @@ def needed(names: Collection[str], where: Mapping[str, str]) -> list[str]:
     No pickles, no code, no second copy of the weights, and nothing of another format: only names of the repository's
     top folder, as transformers' ``from_pretrained`` reads them.
 
-    Args:
-        names: of all files of the repository.
-        where: :func:`placed`; empty where there is no index.
+    ``where``: :func:`placed`; empty where there is no index.
     """
     weights = {SINGLE} if SINGLE in names else {INDEX, *where.values()}
     return sorted(name for name in filter(is_plain, names) if name in weights or _is_beside(name))
@@ -38,13 +34,7 @@ def _is_beside(name: str) -> bool:
 
 
 def refusal(source: str, names: Collection[str], hf: str) -> str | None:
-    """Why the files ``names`` are no model that can be converted, with what to do; ``None`` if they are one.
-
-    Args:
-        source: ``owner/name``.
-        names: of all files of the repository.
-        hf: the program that downloads from the hub.
-    """
+    """Why the files ``names`` are no model that can be converted, with what to do; ``None`` if they are one."""
     if SINGLE in names or INDEX in names:
         return _incomplete(source, names)
     graphs = {

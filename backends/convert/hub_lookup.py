@@ -1,7 +1,5 @@
 """Which commit of a model of the Hugging Face hub is meant, which files it has, and which of them are here already."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

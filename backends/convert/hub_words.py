@@ -1,7 +1,5 @@
 """What errors of the Hugging Face hub's client mean for the user, and what to do."""
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

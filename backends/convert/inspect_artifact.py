@@ -1,7 +1,5 @@
 """What a ready-made artifact is made of, read from the artifact itself; nothing is written."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """What the weights of an ONNX Runtime GenAI model are stored as, read from its graph."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass, field
 from math import prod

@@ -1,7 +1,5 @@
 """What the weights of an OpenVINO IR are stored as, read from its constants; its configuration file does not tell."""
 
-from __future__ import annotations
-
 from collections import Counter
 from math import prod
 from pathlib import Path

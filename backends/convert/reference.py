@@ -1,7 +1,5 @@
 """What the source's own weights say, to hold against what a load says: of given texts, and in answer to prompts."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Sequence
 from itertools import groupby

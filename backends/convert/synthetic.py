@@ -1,7 +1,5 @@
 """The Phi-3 architecture with seeded random weights: the latency of a real model of that shape, and noise for text."""
 
-from __future__ import annotations
-
 import json
 import zlib
 from collections.abc import Iterator, Sequence

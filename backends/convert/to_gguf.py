@@ -3,8 +3,6 @@
 The file carries no tokenizer, as every stack is given ids.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator
@@ -99,7 +97,6 @@ class _Written:
     Args:
         keys: of the tensors that it is made of; several are stacked, in this order.
         half: 0 or 1 for the first or second half of the rows; ``None`` for all.
-        shape: of the result.
     """
 
     name: str
@@ -131,7 +128,6 @@ class _Model:
         yield from ((name, values.shape, Kind.F32) for name, values in self._factors.items())
 
     def values(self) -> Iterator[Any]:
-        """The values of each tensor, as they are stored."""
         for one in self._written:
             parts = [self._changed(one, key) for key in one.keys]
             values = parts[0] if len(parts) == 1 else np.stack(parts)
@@ -141,7 +137,6 @@ class _Model:
         yield from self._factors.values()
 
     def _plan(self) -> Iterator[_Written]:
-        """What is written of the tensors that the directory holds, in the order of its files."""
         ordered = sorted(self._held, key=lambda key: (self._held[key].file, self._held[key].begin))
         experts: dict[str, list[str]] = {}
         for key in ordered:
@@ -184,7 +179,6 @@ class _Model:
         return str(name) if name.endswith((".weight", ".bias")) else f"{name}.weight"
 
     def _changed(self, one: _Written, key: str) -> Any:
-        """The float32 values of a tensor, as llama.cpp wants them."""
         values = _opened(self._held[key].file).get_tensor(key).to(torch.float32).numpy()
         if one.half is not None:
             values = np.split(values, 2, axis=-2)[one.half]

@@ -1,7 +1,5 @@
 """A Hugging Face directory to an ONNX Runtime GenAI model, by onnxruntime-genai's own builder."""
 
-from __future__ import annotations
-
 import importlib
 import runpy
 import shutil

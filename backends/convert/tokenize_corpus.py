@@ -1,9 +1,8 @@
 """The corpus and the texts of quality as ids of the model's own tokenizer, so that every stack gets the same ids."""
 
-from __future__ import annotations
-
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +46,8 @@ def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any
 
 def load_tokenizer(source: str) -> Any:
     """The tokenizer of the directory ``source``, unless it needs code of its own."""
+    # Tokenizers do without torch, which transformers would import for its models: most of this conversion's time.
+    sys.modules.setdefault("torch", None)  # type: ignore[arg-type]
     from transformers import AutoTokenizer  # noqa: PLC0415 - the rules below are tested without it
 
     try:

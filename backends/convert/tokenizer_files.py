@@ -1,7 +1,5 @@
 """Byte-level BPE tokenizers, written so that every stack's tokenizer reader finds them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

@@ -4,8 +4,6 @@ Each cell's interval is judged after every whole block. That is optional stoppin
 as many blocks fixed before, docs/statistics.md says how much.
 """
 
-from __future__ import annotations
-
 import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,7 +26,6 @@ class Rule:
 
     Args:
         target: half the width of a 95 % interval, as a share: 0.05 for +- 5 %.
-        least_blocks: before them, nothing is judged.
         max_time_s: ``None`` for as long as it takes.
     """
 

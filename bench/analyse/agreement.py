@@ -5,10 +5,9 @@ greedily: after the first id that differs the texts go separate ways, so what co
 reference is the model's own weights, as far as they were asked the prompts too, or else a load of the run.
 """
 
-from __future__ import annotations
-
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,9 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.lib.stride_tricks import sliding_window_view
 
+from bench.analyse.results import Answers, AnswerSample, CellResult, LoadResult, SampledAnswer
 from bench.errors import StoreError
 from bench.store.reader import StoredRun
-from bench.store.schema import ANSWERS
+from bench.store.schema import ANSWERS, PIECES
 
 PHRASE = 4
 """How many ids in a row are a phrase."""
@@ -44,46 +44,6 @@ class Answered(NamedTuple):
     request: _Request
     warmup: bool
     ids: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """The answers of one cell, and how they compare with those of a reference to the same prompts.
-
-    Args:
-        distinct: number of different ids in an answer as a share of its length, the median over answers.
-        compared: how many answers were compared, each sequence of a batch on its own. The reference is not compared
-            with itself.
-        compared_tokens: how many of an answer's first tokens were; ``None`` where none were.
-        first_difference: the number of ids before the first that differs (first divergent token, FDT, of
-            who_what_benchmark), the median over answers; ``compared_tokens`` where none differs.
-        mean_first_difference: the mean of the same.
-        alike: share of the answers that are the same to the last id that was compared.
-        repeated: how many answers there are, warm-ups too, to prompts that the cell had been asked before: those of
-            warm-ups in every block, and for prefix-cache hits.
-        repeats_that_differ: how many of these are another answer than the first to that prompt.
-        collapsed: every timed answer is one id repeated, :data:`COLLAPSED_FROM` times at least.
-        phrases_again: share of the runs of :data:`PHRASE` ids of an answer that stood in it before, the median over
-            answers; ``None`` for answers shorter than two.
-        outside: how many ids of the timed answers the model's vocabulary does not have, as far as its size is recorded.
-        cpu_first_difference: as ``first_difference``, from the answers of the same artifact with the same stack on the
-            CPU; ``None`` where the run has no such load, or this is one. What differs early is the device's doing.
-        cpu_alike: as ``alike``, beside the same.
-    """
-
-    distinct: float
-    compared: int = 0
-    first_difference: float | None = None
-    mean_first_difference: float | None = None
-    alike: float | None = None
-    repeated: int = 0
-    repeats_that_differ: int = 0
-    collapsed: bool = False
-    phrases_again: float | None = None
-    outside: int = 0
-    cpu_first_difference: float | None = None
-    cpu_alike: float | None = None
-    compared_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +93,6 @@ def answers_of(
     """``cell_key`` -> its answers, of cells that have any that were timed.
 
     Args:
-        answered: see :func:`read_answers`.
         loads: ``cell_key`` of each -> its ``load_key``.
         reference: what answers are compared with: the right ones, those of the load with this ``load_key``, or
             nothing.
@@ -173,7 +132,6 @@ def _repeats(own: Sequence[Answered]) -> list[bool]:
 
 
 def _ids(column: Any) -> list[Any]:
-    """The ids of each row, one step after the other."""
     steps = pc.list_flatten(column)
     ends = _ends(steps)[_ends(column)[1:]]
     flat = pc.list_flatten(steps).cast(pa.int64()).to_numpy(zero_copy_only=False)
@@ -192,7 +150,6 @@ def _outside(ids: Any, vocabulary: int | None) -> int:
 
 
 def _beside(own: Sequence[tuple[_Request, Any]], right: Mapping[_Request, Any]) -> list[_Pair]:
-    """The answers of a cell beside those of another to the same requests."""
     return [(ids, right[one]) for one, ids in own if one in right and right[one].shape == ids.shape]
 
 
@@ -244,3 +201,91 @@ def _compared(pairs: Sequence[_Pair]) -> dict[str, Any]:
         "alike": float(np.mean(firsts == lengths)),
         "compared_tokens": int(lengths.max()),
     }
+
+
+_MOST_PROMPTS = 3
+_UNKNOWN_PIECE = "\ufffd"
+
+
+def answer_samples(
+    run: StoredRun,
+    answered: Mapping[str, Sequence[Answered]],
+    cells: Sequence[CellResult],
+    reference: RightAnswers | LoadResult | None,
+) -> tuple[AnswerSample, ...]:
+    """One prompt of each of at most three lengths; none of a run that does not hold the text of its tokens."""
+    pieces = read_pieces(run)
+    own = [cell for cell in cells if cell.answers is not None and cell.ask == "first"]
+    if isinstance(reference, RightAnswers):
+        right = [cell for cell in own if cell.answers is not None and cell.answers.compared]
+    else:
+        right = [cell for cell in own if reference is not None and cell.load.load_key == reference.load_key]
+    if not pieces or not right:
+        return ()
+    beside = reference.answers if isinstance(reference, RightAnswers) else None
+    samples = (
+        _sample(answered, one, [cell for cell in own if cell.shape == one.shape], beside, pieces)
+        for one in _spread(right)
+    )
+    return tuple(one for one in samples if one)
+
+
+def read_pieces(run: StoredRun) -> Mapping[str, str]:
+    """The text of each token of ``run``; empty where there is no such file, and where it is none."""
+    try:
+        found = run.document(PIECES)
+    except StoreError:
+        return {}
+    return {key: value for key, value in found.items() if isinstance(value, str)}
+
+
+def _spread(right: Sequence[CellResult]) -> list[CellResult]:
+    """Of the smallest batch and the longest answer: the shortest prompt, the longest, and one in between."""
+    least = min((cell.batch_size, -cell.new_tokens) for cell in right)
+    by_shape = {cell.shape: cell for cell in reversed(right) if (cell.batch_size, -cell.new_tokens) == least}
+    own = [by_shape[shape] for shape in sorted(by_shape)]
+    return own if len(own) <= _MOST_PROMPTS else [own[0], own[len(own) // 2], own[-1]]
+
+
+def _sample(
+    answered: Mapping[str, Sequence[Answered]],
+    one: CellResult,
+    cells: Sequence[CellResult],
+    right: Mapping[str, Any] | None,
+    pieces: Mapping[str, str],
+) -> AnswerSample | None:
+    """The answers to the first timed prompt of ``one``, of a batch the first; ``None`` without two.
+
+    ``right``: digest of a prompt -> what the reference answers; ``None`` where ``one`` is the reference.
+    """
+    prompt = next(each.request for each in answered[one.cell_key] if not each.warmup)
+    ids: dict[str, list[int]] = {}
+    for cell in cells:
+        for each in answered[cell.cell_key]:
+            if each.request == prompt and not each.warmup:
+                ids.setdefault(cell.cell_key, each.ids[:, 0].tolist())
+    others = [cell for cell in cells if cell.cell_key in ids and not (right is None and cell is one)]
+    if right is None:
+        reference = ids[one.cell_key]
+    else:
+        known = right.get(prompt[0].partition("+")[0])
+        reference = [] if known is None else known.tolist()
+    if not reference or not others:
+        return None
+    answers = [(one.load if right is None else None, reference), *((cell.load, ids[cell.cell_key]) for cell in others)]
+    return AnswerSample(one.prompt_tokens, tuple(_answer(load, own, reference, pieces) for load, own in answers))
+
+
+def _answer(
+    load: LoadResult | None, ids: Sequence[int], right: Sequence[int], pieces: Mapping[str, str]
+) -> SampledAnswer:
+    alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(ids, right, strict=False)))
+    # The reference's answer may have fewer tokens than were timed.
+    texts = [pieces.get(str(one), _UNKNOWN_PIECE) for one in ids[: len(right)]]
+    return SampledAnswer(
+        load=load,
+        alike=alike,
+        text_alike="".join(texts[:alike]),
+        first_other="".join(texts[alike : alike + 1]),
+        rest="".join(texts[alike + 1 :]),
+    )

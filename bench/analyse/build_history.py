@@ -1,7 +1,5 @@
 """From the runs of a machine to its history: series, where their levels change, and what else differs there."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from bisect import bisect_left
@@ -10,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from bench.analyse.change_points import ChangePoint, change_points
-from bench.analyse.environment import changes
+from bench.analyse.conditions import changes
 from bench.analyse.grouping import group_by
 from bench.analyse.interval import run_spread
 from bench.analyse.quality import over_texts
@@ -40,11 +38,6 @@ def build_history(read: Iterable[ReadRun], threshold: float, metrics: Sequence[s
 
     A series begins anew where the prompts of a length changed: most of those that both sides asked under the same name
     have other ids. A single one may have, where a run of other lengths had to give it another opener.
-
-    Args:
-        read: in any order.
-        threshold: as a share, 0.03 for 3 %.
-        metrics: of :data:`bench.metrics.COMPARED`.
     """
     runs = tuple(_with_prompt_sets(sorted(read, key=lambda run: (run.created_at, run.run_id))))
     series = [one for metric in metrics for one in _series_of(runs, metric)]
@@ -240,9 +233,6 @@ def quality_series(runs: Sequence[ReadRun]) -> tuple[QualitySeries, ...]:
 
     Perplexities of fixed texts do not vary from run to run as latencies do, so that no change point has to be looked
     for: every step beyond :data:`ROUNDING` is one.
-
-    Args:
-        runs: in the order of time.
     """
     found = [(number, one) for number, run in enumerate(runs) for one in run.qualities]
     return tuple(_series(runs, own) for own in group_by(found, lambda one: one[1].identity).values())

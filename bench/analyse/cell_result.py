@@ -1,16 +1,23 @@
 """From a cell's samples to its result."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from bench.analyse.arrival import arrival
-from bench.analyse.costs import costs
-from bench.analyse.results import QUANTILES, CellResult, Histogram, LoadResult, Measured, Quantiles, TokenSeries
+from bench.analyse.results import (
+    MILESTONES,
+    QUANTILES,
+    Arrival,
+    CellResult,
+    Costs,
+    Histogram,
+    LoadResult,
+    Measured,
+    Quantiles,
+    TokenSeries,
+)
 from bench.analyse.samples import CellSamples
 from bench.metrics import BY_GENERATION, STORED
 
@@ -18,6 +25,7 @@ _NS_PER_MS = 1e6
 _MS_PER_S = 1e3
 _MOST_POINTS = 128
 _MOST_BINS = 48
+_MOST_ARRIVALS = 48
 
 
 def cell_result(samples: CellSamples, load: LoadResult, *, levels_only: bool = False) -> CellResult | None:
@@ -59,7 +67,6 @@ def cell_result(samples: CellSamples, load: LoadResult, *, levels_only: bool = F
 
 
 def _distributions(samples: CellSamples, times: Mapping[str, Any], itl: Any) -> dict[str, Any]:
-    """What a :class:`CellResult` holds beside estimates: ``times`` [generations] and ``itl`` in ms."""
     return {
         "itl_ms": _quantiles(itl.ravel()),
         "along": _along(itl),
@@ -131,3 +138,33 @@ def _histogram(values: Any) -> Histogram | None:
     edges[0], edges[-1] = low, high
     counts, _ = np.histogram(positive, edges)
     return Histogram(tuple(edges.tolist()), tuple(counts.tolist()))
+
+
+def arrival(ttft_ms: Any, itl_ms: Any) -> Arrival:
+    """TTFT [generations] and the inter-token latencies [generations, new tokens - 1] after it, added up."""
+    times = np.cumsum(np.column_stack((ttft_ms, itl_ms)), axis=1)
+    last = times.shape[1]
+    spaced = np.linspace(1, last, min(last, _MOST_ARRIVALS)).round().astype(int).tolist()
+    tokens = sorted({*spaced, *(one for one in MILESTONES if one <= last)})
+    medians = np.median(times[:, np.array(tokens) - 1], axis=0)
+    return Arrival(tuple(tokens), tuple(medians.tolist()))
+
+
+def costs(counters: Mapping[str, Any], energy_source: str | None, new_tokens: int) -> Costs:
+    """The costs of one cell; ``new_tokens`` are those of a generation, over its whole batch.
+
+    ``counters``: name -> float array [generations], NaN where the counter was not read.
+    """
+    medians: dict[str, Any] = {name.replace("_ns", "_ms"): _middle(name, values) for name, values in counters.items()}
+    energy_j = medians.get("energy_j")
+    if energy_j is None:
+        return Costs(**medians)
+    return Costs(**medians, energy_j_per_token=energy_j / new_tokens, energy_source=energy_source)
+
+
+def _middle(name: str, values: Any) -> float | None:
+    # A counter that went backwards was reset in between.
+    known = values[np.isfinite(values) & (values >= 0)]
+    if len(known) == 0:
+        return None
+    return float(np.median(known)) / (_NS_PER_MS if name.endswith("_ns") else 1)

@@ -1,7 +1,5 @@
 """Runs or variants compared with a base: per cell and metric a ratio with its interval, and a verdict."""
 
-from __future__ import annotations
-
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,10 +7,8 @@ from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any, TypeVar
 
-from bench.analyse.claims import claim, holm
-from bench.analyse.conditions import Mismatch, mismatches
-from bench.analyse.environment import recorded, run_changes, variant_changes
-from bench.analyse.interval import Contrast, against_runs, between_runs, both, correlation_over, paired
+from bench.analyse.conditions import Mismatch, mismatches, recorded, run_changes, variant_changes
+from bench.analyse.interval import Contrast, against_runs, between_runs, both, claim, correlation_over, holm, paired
 from bench.analyse.quality_change import QUALITY_TOLERANCE, QualityChange, quality_changes
 from bench.analyse.results import AskedCell, CellResult, LoadResult, Measured, RunAnalysis
 from bench.analyse.variation import Spread, Variation
@@ -40,7 +36,6 @@ class Difference:
     Args:
         metric: one of :data:`bench.metrics.COMPARED`.
         base_ms: on the side that is compared with, over the blocks of the ratio.
-        head_ms: on the other one, likewise.
         contrast: head over base; above 1 means slower.
         verdict: one of :data:`VERDICTS`.
         basis: what the interval covers: ``blocks``, or ``runs`` where it covers the variation between runs as well.
@@ -56,13 +51,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class ComparedCell:
-    """A cell that both sides measured.
-
-    Args:
-        cell: as the base measured it, or the newest baseline that did.
-        differences: of its metrics.
-        other: as the head measured it.
-    """
+    """A cell that both sides measured; ``cell``: as the base measured it, or the newest baseline that did."""
 
     cell: CellResult
     differences: tuple[Difference, ...]
@@ -76,9 +65,6 @@ class Head:
     Args:
         run: its analysis; of a run with variants, what belongs to variant ``b``.
         name: the run's id, or the variant as it was asked for.
-        cells: measured on both sides, in the order of the base.
-        only_base: measured there alone.
-        only_head: measured here alone.
         mismatches: the fatal ones first.
         changes: what else differs, by name -> there and here: packages, drivers, settings.
         earlier: how many runs of this machine show how much runs vary; 0 if that is not known.
@@ -97,7 +83,6 @@ class Head:
 
     @property
     def differences(self) -> tuple[Difference, ...]:
-        """Of all cells."""
         return tuple(one for cell in self.cells for one in cell.differences)
 
 
@@ -111,10 +96,8 @@ class Comparison:
     Args:
         bases: what is compared with: one run, what belongs to variant ``a``, or all baselines, the newest last.
         base_names: the ids of these runs, or the variant as it was asked for.
-        heads: at least one.
         paired: whether both sides are variants of one run, compared block by block.
         threshold: half the width of what counts as the same, as a share: 0.03.
-        quality_tolerance: the same of perplexities.
     """
 
     bases: tuple[RunAnalysis, ...]
@@ -126,22 +109,18 @@ class Comparison:
 
     @property
     def base(self) -> RunAnalysis:
-        """The one that is compared with, or the newest of several."""
         return self.bases[-1]
 
     @property
     def several(self) -> bool:
-        """Whether there is more than one head."""
         return len(self.heads) > 1
 
     @property
     def differences(self) -> tuple[Difference, ...]:
-        """Of all heads."""
         return tuple(one for head in self.heads for one in head.differences)
 
     @property
     def qualities(self) -> tuple[QualityChange, ...]:
-        """Of all heads."""
         return tuple(one for head in self.heads for one in head.qualities)
 
 
@@ -158,13 +137,8 @@ def compare(
 ) -> Comparison:
     """Compare runs with ``base`` cell by cell.
 
-    Args:
-        base: the run that is compared with.
-        heads: the others, one at least.
-        threshold: as a share, 0.03 for 3 %.
-        histories: per head, how much runs of its machine vary. Blocks do not sample that, so an interval that covers
-            it is taken wherever it is the wider one.
-        tolerance: the threshold of perplexities.
+    ``histories``: per head, how much runs of its machine vary. Blocks do not sample that, so an interval that covers it
+    is taken wherever it is the wider one.
     """
     found = [_head(base, head, threshold, known, tolerance) for head, known in zip_longest(heads, histories)]
     return Comparison((base,), (run_id(base),), tuple(found), False, threshold, tolerance)
@@ -312,10 +286,7 @@ def judged(
 ) -> tuple[ComparedCell, ...]:
     """Pairs of cells with the verdicts on their metrics.
 
-    Args:
-        pairs: as the base and as the head measured them.
-        contrasted: the difference in a metric, without a verdict; ``None`` where one side did not measure it.
-        threshold: as a share.
+    ``contrasted``: the difference in a metric, without a verdict; ``None`` where one side did not measure it.
     """
     found: dict[str, list[Difference]] = {there.cell_key: [] for there, _ in pairs}
     for metric in COMPARED:
@@ -326,13 +297,11 @@ def judged(
 
 
 def judge(family: Mapping[str, Difference], threshold: float) -> dict[str, Difference]:
-    """The differences of one metric with their verdicts, see :func:`bench.analyse.claims.claim`.
+    """The differences of one metric with their verdicts, see :func:`bench.analyse.interval.claim`.
 
     Holm's adjustment is for the number of cells.
 
-    Args:
-        family: cell -> difference, all of one metric.
-        threshold: as a share.
+    ``family``: cell -> difference, all of one metric.
     """
     standing = holm({key: one.contrast.p_value for key, one in family.items()})
     claims = {key: claim(one.contrast.ratio, threshold, stands=key in standing) for key, one in family.items()}
@@ -353,10 +322,7 @@ def stand_together(comparison: Comparison) -> set[tuple[str, str, str]]:
 class Changed:
     """A package, a driver or a condition that is not the same in all runs.
 
-    Args:
-        name: of what changed.
-        base: its version or state there.
-        heads: by head; ``None`` where it is not recorded.
+    ``heads``: by head; ``None`` where it is not recorded.
     """
 
     name: str

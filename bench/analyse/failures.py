@@ -1,7 +1,5 @@
 """What could not be measured, gathered by reason: a cell that fails in ten blocks is one thing to read."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from typing import Any
 
@@ -22,11 +20,7 @@ def failures(
 ) -> list[Failure]:
     """One :class:`Failure` per load, status and reason.
 
-    Args:
-        bad: see :meth:`bench.analyse.samples.Generations.bad_rows`.
-        load_of: (load_id, cell_key) -> the load that a row belongs to.
-        load_rows: of the ``loads`` table, for exit codes and the workers' last lines.
-        measured: keys of the cells that have results.
+    ``load_of``: (load_id, cell_key) -> the load that a row belongs to.
     """
     workers = {row["load_id"]: row for row in load_rows}
     seen = {row["load_id"] for row in bad}
@@ -91,10 +85,7 @@ def lost_blocks(
 
     A block in which a generation failed is lost even where an earlier generation of it counts.
 
-    Args:
-        run: for what it planned.
-        bad: see :meth:`bench.analyse.samples.Generations.bad_rows`.
-        counted: key of a measured cell -> the blocks with a generation that counts.
+    ``counted``: key of a measured cell -> the blocks with a generation that counts.
     """
     reasons: dict[str, dict[int, tuple[str, str]]] = {key: {} for key in counted}
     for row in bad:

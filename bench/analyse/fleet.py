@@ -1,7 +1,5 @@
 """A fleet: what its machines measured of the same requests, side by side, and what of it cannot be compared and why."""
 
-from __future__ import annotations
-
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,8 +8,7 @@ from typing import Any, Literal
 
 from backends.spec import hardware_of
 from bench.analyse.comparison import Difference, compare
-from bench.analyse.conditions import DRIVER_OF, mismatches
-from bench.analyse.environment import changes
+from bench.analyse.conditions import DRIVER_OF, changes, mismatches
 from bench.analyse.fleet_machine import Machine, Standing, Tried
 from bench.analyse.grouping import group_by
 from bench.analyse.interval import Estimate, between_runs, paired
@@ -37,11 +34,7 @@ _BLOCKS_OF_A_RUN = 10**6
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What has to be the same for two figures to be of one request.
-
-    Args:
-        digest: of the model; blank where it is not known.
-    """
+    """What has to be the same for two figures to be of one request."""
 
     model: str
     digest: str
@@ -65,7 +58,6 @@ class Figure:
     Args:
         serious: codes of the serious findings that touch it.
         apart: why it is not compared with the base's figure; empty where it is, and where the base has none.
-        differences: metric -> the difference from the base.
     """
 
     machine: Machine
@@ -102,11 +94,8 @@ class Devices:
 class Question:
     """One request, and the answers of all machines that were asked it.
 
-    Args:
-        figures: machine by machine.
-        rankings: machine id -> who is lowest there by each metric. What another run measured shares no block with the
-            winner, so that it is among those not compared.
-        devices: stacks that ran on several kinds of devices of one machine.
+    ``rankings``: machine id -> who is lowest there by each metric. What another run measured shares no block with the
+    winner, so that it is among those not compared.
     """
 
     asked: Asked
@@ -116,18 +105,12 @@ class Question:
 
     @property
     def machines(self) -> list[Machine]:
-        """Those that have a figure."""
         return list({one.machine.id: one.machine for one in self.figures}.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """All machines and all requests, that of most machines first.
-
-    Args:
-        base: the machine that others are compared with.
-        threshold: half the width of what counts as the same, as a share.
-    """
+    """All machines and all requests, that of most machines first."""
 
     machines: tuple[Machine, ...]
     base: Machine
@@ -136,13 +119,7 @@ class Fleet:
 
 
 def build_fleet(machines: Sequence[Machine], base: Machine, threshold: float) -> Fleet:
-    """Put the newest figures of machines side by side.
-
-    Args:
-        machines: in the order in which they are shown.
-        base: one of them.
-        threshold: as a share.
-    """
+    """Put the newest figures of machines side by side."""
     found = {machine.id: _serious(machine) for machine in machines}
     compared = {
         machine.id: _compared(base, machine, threshold, (found[base.id], found[machine.id]))

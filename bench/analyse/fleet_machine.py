@@ -1,7 +1,5 @@
 """One machine of a fleet, read from its newest runs: what stands for it now, how it got there, and what it could do."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,9 +30,7 @@ def generation_of(cpu: str, labels: Iterable[str] = ()) -> str:
 
     Intel's Core Ultra of series 2 are Lunar Lake where the number ends in V, and Arrow Lake otherwise.
 
-    Args:
-        cpu: name of the processor; blank where it is not known.
-        labels: of the machine; ``lunar-lake`` and the like, or ``generation: NAME`` for any other.
+    ``labels``: of the machine; ``lunar-lake`` and the like, or ``generation: NAME`` for any other.
     """
     for label in labels:
         if label.lower().startswith(_GENERATION) and (name := label[len(_GENERATION) :].strip()):
@@ -88,9 +84,7 @@ class Tried:
 class Standing:
     """A run with those of its cells that no newer run of the machine has measured.
 
-    Args:
-        analysis: of these cells, without what only the report of a run shows.
-        prompts: of the run.
+    ``analysis``: of these cells, without what only the report of a run shows.
     """
 
     analysis: RunAnalysis
@@ -99,12 +93,10 @@ class Standing:
 
     @property
     def run_id(self) -> str:
-        """As it was recorded."""
         return str(self.analysis.record.get("run_id"))
 
     @property
     def model(self) -> tuple[str, str]:
-        """Its name and its digest."""
         model = self.analysis.record.get("model") or {}
         return str(model.get("name")), str(model.get("digest") or "")
 
@@ -115,12 +107,8 @@ class Machine:
 
     Args:
         id: the dataset's; that of ``machine_id`` where no other machine has it too.
-        name: of ``machines.toml``, or the id.
-        cpu: name of its processor; blank where it is not known.
         runs: how many there are; ``read`` of them were read, the newest.
-        standing: the newest first.
         tried: per stack, device, precision and driver the newest.
-        left_out: why runs could not be read, in English.
     """
 
     id: str
@@ -152,12 +140,7 @@ def read_machine(
 ) -> Machine:
     """Read the runs in ``folders``, one at a time; a run that cannot be read is left out.
 
-    Args:
-        folders: of runs of one machine.
-        known: its id, name and labels.
-        total: how many runs it has in all.
-        threshold: of its history, as a share.
-        names: makes what forms the names of cells and of loads of a run.
+    ``names``: makes what forms the names of cells and of loads of a run.
     """
     left_out: list[str] = []
     found = [one for folder in folders if (one := _opened(folder, left_out))]

@@ -1,7 +1,5 @@
 """Whether a run shows a regression: a comparison with baselines, or of two variants, and a rule for the exit status."""
 
-from __future__ import annotations
-
 import statistics
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -18,14 +16,12 @@ from bench.analyse.comparison import (
     run_id,
     without_variant,
 )
-from bench.analyse.conditions import NO_ID, alike, mismatches, other_machine
-from bench.analyse.environment import run_changes
+from bench.analyse.conditions import NO_ID, alike, interruptions, mismatches, other_machine, run_changes
 from bench.analyse.grouping import group_by
 from bench.analyse.interval import Contrast, RunSpread, against_blocks, against_runs, both, run_spread
 from bench.analyse.quality_change import QUALITY_TOLERANCE, QualityChange, quality_changes
 from bench.analyse.read_findings import touches
 from bench.analyse.results import CellResult, Finding, LoadResult, Measured, RunAnalysis
-from bench.analyse.sittings import interruptions
 from bench.analyse.variation import Spread, Variation
 from bench.metrics import COMPARED
 
@@ -37,12 +33,7 @@ REGRESSION, NONE_SHOWN, CANNOT_TELL = "regression", "none shown", "cannot tell"
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A cell that was measured before and is not measured now.
-
-    Args:
-        cell: as it was.
-        why: what the run records about it.
-    """
+    """A cell that was measured before and is not measured now."""
 
     cell: CellResult
     why: Caveat
@@ -54,9 +45,7 @@ class LostBlocks:
 
     What is left may be the blocks in which nothing went wrong, so its figures cannot show that all is well.
 
-    Args:
-        cell: as that run measured it; its ``lost`` says which blocks, and why.
-        side: the variant that it belongs to, ``a`` or ``b``; empty in a run without variants.
+    ``side``: the variant that it belongs to, ``a`` or ``b``; empty in a run without variants.
     """
 
     cell: CellResult
@@ -74,9 +63,6 @@ class Gate:
         missing: measured in all baselines and not in the head.
         lost: compared, and not measured in all of its blocks.
         void: why no figure here counts; empty if they do.
-        gaps: what keeps the gate from saying that no regression is shown.
-        notes: what else has to be said.
-        basis: what the intervals cover.
         wants_quality: whether the gate cannot tell either where the quality of a load could not be compared.
     """
 
@@ -124,12 +110,10 @@ class Gate:
 
     @property
     def worse(self) -> tuple[QualityChange, ...]:
-        """The loads whose quality is worse."""
         return tuple(one for one in self.head.qualities if one.verdict == "worse")
 
     @property
     def head(self) -> Head:
-        """The run in question, or variant ``b``."""
         return self.comparison.heads[0]
 
     @property
@@ -158,12 +142,8 @@ def gate(
     Per cell and metric the ratio of :func:`held_against`, judged as in a comparison.
 
     Args:
-        head: the run in question.
         baselines: runs of the same model and prompts; those that do not fit otherwise are left out, with a note.
-        threshold: as a share, 0.05 for 5 %.
         known: how much runs of this machine vary; used for cells with fewer than :data:`LEAST_BASELINES` baselines.
-        strict: whether the gate cannot tell either where a slowdown beyond the threshold, or a rise of perplexity
-            beyond the tolerance, could hide.
         tolerance: of perplexities, as a share; ``None`` for the usual one, and then quality may be missing.
     """
     base, left_out = usable(head, baselines)
@@ -274,10 +254,7 @@ def held_against(measured: Measured, baselines: Sequence[Measured], known: Sprea
 
     The wider of what runs vary by and what the run's own blocks allow, see :func:`bench.analyse.interval.both`.
 
-    Args:
-        measured: in the run in question.
-        baselines: in the runs that it is compared with, one at least.
-        known: how much runs of this machine vary; used with fewer than :data:`LEAST_BASELINES` baselines.
+    ``known``: how much runs of this machine vary; used with fewer than :data:`LEAST_BASELINES` baselines.
     """
     here, values = measured.estimate, [earlier.estimate.value for earlier in baselines]
     spread: RunSpread | None = None

@@ -1,7 +1,5 @@
 """Rows that belong together."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Hashable, Iterable
 from typing import TypeVar
 

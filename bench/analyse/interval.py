@@ -9,6 +9,7 @@ import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from scipy.special import stdtr, stdtrit
 
@@ -213,10 +214,7 @@ def both(one: Contrast, other: Contrast) -> Contrast:
 def _contrast(mean: float, error: tuple[float, float] | None, blocks: int) -> Contrast:
     """What a t test says of a mean of logarithms.
 
-    Args:
-        mean: on the logarithmic scale.
-        error: the variance of the mean and its degrees of freedom; ``None`` where they are unknown.
-        blocks: how many blocks it rests on.
+    ``error``: the variance of the mean and its degrees of freedom; ``None`` where they are unknown.
     """
     if error is None:
         return Contrast(Estimate(math.exp(mean), None, None, blocks), None)
@@ -263,3 +261,35 @@ def _variance_of_mean(values: Sequence[float], alike: float) -> tuple[float, flo
     cost = (1 + alike) / (1 - alike) - 2 * alike * (1 - alike**count) / (count * (1 - alike) ** 2)
     freedom = (count - 1) * (1 - alike**2) / (1 + alike**2)
     return _squares(values) / (count - cost) * cost / count, max(freedom, min(2, count - 1))
+
+
+_Name = TypeVar("_Name", str, tuple[str, str])
+
+
+def holm(p_values: Mapping[_Name, float | None]) -> set[_Name]:
+    """The names whose hypothesis falls, with at most 5 % of families holding a false one (Holm, 1979)."""
+    ordered = sorted((value, name) for name, value in p_values.items() if value is not None)
+    fallen: set[_Name] = set()
+    for place, (value, name) in enumerate(ordered):
+        if value > (1 - CONFIDENCE) / (len(ordered) - place):
+            break
+        fallen.add(name)
+    return fallen
+
+
+def claim(ratio: Estimate, threshold: float, *, stands: bool) -> str:
+    """``same``, ``higher``, ``lower`` or ``inconclusive``, checked in this order.
+
+    ``same`` if the 95 % interval lies within the threshold; ``higher`` or ``lower`` if the difference stands and is
+    beyond half the threshold.
+
+    ``stands``: whether the difference is significant after :func:`holm`.
+    """
+    widest, half = 1 + threshold, 1 + threshold / 2
+    if ratio.low is not None and ratio.high is not None and 1 / widest <= ratio.low and ratio.high <= widest:
+        return "same"
+    if stands and ratio.value > half:
+        return "higher"
+    if stands and ratio.value < 1 / half:
+        return "lower"
+    return "inconclusive"

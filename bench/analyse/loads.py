@@ -1,7 +1,5 @@
 """What was loaded: identity from the plan, everything else from what the processes reported."""
 
-from __future__ import annotations
-
 import math
 import statistics
 from collections import Counter

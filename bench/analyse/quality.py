@@ -1,7 +1,5 @@
 """How faithful each load is to the model it was made from: what it thinks of given texts, beside a reference."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,8 +29,6 @@ class OfTexts:
     """A load on texts of one kind.
 
     Args:
-        kind: of text; see ``docs/quality.md``.
-        texts: how many.
         positions: scored tokens.
         perplexity: over all of them; ``None`` where a value is not finite.
         ratio: perplexity over that of the reference, the geometric mean over texts; ``None`` without a reference.
@@ -54,7 +50,6 @@ class Quality:
     """What is known of the quality of one load. ``None`` and ``()`` mean: not measured, or nothing to compare with.
 
     Args:
-        verdict: see :data:`Verdict`.
         reason: why it is that, as a code that the report words: ``ratio``, ``reference`` (it is compared with itself),
             ``not-finite``, ``constant`` (one likeliest token everywhere), ``chance`` (agrees with the reference as
             often as chance would), ``vocabulary`` (answers with tokens that the model does not have), ``collapsed``
@@ -66,16 +61,10 @@ class Quality:
         is_reference: this load is what the others of the run are compared with; its ratio is 1.
         ratio: perplexity over that of the reference on the same positions, the geometric mean over texts, with an
             interval over texts; their number is that of its ``blocks``.
-        kl_mean: as of :class:`OfTexts`.
-        kl_p99: 99th percentile over positions.
-        same_top: as of :class:`OfTexts`.
-        texts: how many of the fixed texts were scored.
         positions: scored tokens of these.
-        kinds: by kind of text.
         longest: on the sweep's longest prompt, which is none of the fixed texts.
         cpu_ratio: perplexity over that of the same artifact with the same stack on the CPU; only for another device.
         log_probs: digest of a fixed text -> log-probability of each scored token, NaN for what is not finite.
-        error: why it could not be scored, as recorded.
     """
 
     verdict: Verdict
@@ -116,7 +105,6 @@ class OverTexts:
     Args:
         contrast: how many times the other the one is, with an interval over texts.
         one: the geometric mean over these texts.
-        other: likewise.
     """
 
     contrast: Contrast
@@ -129,10 +117,6 @@ def over_texts(one: Mapping[str, Sequence[float]], other: Mapping[str, Sequence[
 
     A text counts as far as both have it: where the time for it was up, one has fewer positions. Where a value of these
     is not finite, it does not count.
-
-    Args:
-        one: digest of a text -> log-probabilities.
-        other: likewise.
     """
     above, below = {}, {}
     for place, text in enumerate(sorted(one.keys() & other.keys())):

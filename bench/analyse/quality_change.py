@@ -1,14 +1,11 @@
 """How the words of loads changed between two sides: their perplexities, paired over the texts that both scored."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from bench.analyse.claims import claim, holm
-from bench.analyse.interval import Contrast
+from bench.analyse.interval import Contrast, claim, holm
 from bench.analyse.quality import Quality, over_texts
 from bench.analyse.results import CellResult, LoadResult
 
@@ -32,14 +29,10 @@ class QualityChange:
     """The quality of one load on two sides.
 
     Args:
-        base: the load as it was there.
-        head: as it is here.
         contrast: perplexity of the head over that of the base, with an interval over texts; above 1 means worse.
             ``None`` where no text was scored on both sides.
         base_perplexity: the geometric mean over these texts.
-        head_perplexity: likewise.
         collapsed: how many cells answer one token repeated here, and did not there.
-        verdict: one of :data:`QUALITY_VERDICTS`.
         reason: what it rests on, as a code: ``perplexity``; ``collapsed``; ``broken``, now and not before;
             ``degraded``, likewise, and its perplexity rose beyond the tolerance; ``mended``, broken before; or why
             nothing can be said: ``base-none`` and ``head-none``, where nobody asked for it, ``base-unscored`` and
@@ -78,13 +71,8 @@ def quality_changes(
 ) -> tuple[QualityChange, ...]:
     """How the quality of loads changed, of those of which either side says something.
 
-    Verdicts are those of latencies, see :func:`bench.analyse.claims.claim`. Holm's adjustment is for the number of
+    Verdicts are those of latencies, see :func:`bench.analyse.interval.claim`. Holm's adjustment is for the number of
     loads: they are a family of their own, as each metric is.
-
-    Args:
-        loads: as the base and as the head have them.
-        cells: likewise.
-        tolerance: as a share.
     """
     collapsed = Counter(here.load.load_key for there, here in cells if _collapsed(there, here))
     found = [

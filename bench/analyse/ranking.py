@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, TypeVar
 
-from bench.analyse.claims import holm
 from bench.analyse.grouping import group_by
-from bench.analyse.interval import Contrast, Estimate, paired
+from bench.analyse.interval import Contrast, Estimate, holm, paired
 from bench.analyse.results import VERDICT_BLOCKS, CellResult, LoadResult, Measured, Ranking, Rival
 from bench.metrics import RANKED
 from bench.plan.cells import Request

@@ -1,7 +1,5 @@
 """What the guard wrote down, gathered: a thing found in ten blocks is one thing to read."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -49,11 +49,7 @@ def read_quality(
     A text is compared with the reference that its row names. Where the rows of a load name none, it is compared with a
     load of the run, see :func:`reference_of`; simulated loads among themselves.
 
-    Args:
-        run: to read from.
-        loads: of the run.
-        flaws: ``load_key`` -> what is wrong with its answers, where something is.
-        asked: the option ``reference`` of the run.
+    ``flaws``: ``load_key`` -> what is wrong with its answers, where something is.
     """
     rows = run.table("quality", _COLUMNS).to_pylist()
     scored = {key: _scored(own) for key, own in group_by(rows, lambda row: (row["load_key"], row["device"])).items()}
@@ -139,9 +135,7 @@ class _Text:
 class _Scored:
     """What is stored of one load on one device.
 
-    Args:
-        fixed: the fixed texts.
-        failure: status and message of the last row, where that says why the load could not be scored.
+    ``failure``: status and message of the last row, where that says why the load could not be scored.
     """
 
     fixed: Sequence[_Text] = ()
@@ -150,17 +144,14 @@ class _Scored:
 
     @property
     def texts(self) -> tuple[_Text, ...]:
-        """All of them."""
         return (*self.fixed, self.longest) if self.longest else tuple(self.fixed)
 
     @property
     def told(self) -> bool:
-        """Whether anything is stored."""
         return bool(self.texts or self.failure)
 
     @property
     def sound(self) -> bool:
-        """Whether others can be compared with it."""
         return bool(self.fixed) and self.flaw is None
 
     @property
@@ -235,12 +226,8 @@ def _quality(
     """What is known of one load.
 
     Args:
-        load: which one.
-        own: as scored on its own device.
         on_cpu: the same artifact on the CPU; empty where that is its own device.
         of_run: the run's own reference, and what it says.
-        limits: of the verdict.
-        of_answers: what is wrong with its answers, if something is.
     """
     if of_run:
         own, on_cpu = (scored.beside(of_run[1], of_run[0].label) for scored in (own, on_cpu))

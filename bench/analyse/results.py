@@ -6,9 +6,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
-from bench.analyse.agreement import Answers
-from bench.analyse.arrival import Arrival
-from bench.analyse.costs import Costs
 from bench.analyse.interval import Estimate, over_blocks
 from bench.analyse.quality import Quality
 from bench.findings import Values
@@ -52,6 +49,88 @@ Quantiles = Mapping[str, float | None]
 
 ``None`` where fewer than five values lie beyond the quantile.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Medians over those counted generations of a cell that a counter was read around; ``None`` where it never was.
+
+    Zero is a value: a device whose counter stood still was not busy. These describe and have no interval.
+
+    Args:
+        energy_j: of one generation, prefill and decode together, as far as ``energy_source`` covers.
+        energy_j_per_token: that over the new tokens of the whole batch.
+        gpu_busy_ms: all engines added up, so that it can be more than the generation took.
+        cpu_time_ms: of all threads of the worker process.
+        cpu_frequency_mhz: of the cores that the worker may use.
+    """
+
+    energy_j: float | None = None
+    energy_j_per_token: float | None = None
+    energy_source: str | None = None
+    npu_busy_ms: float | None = None
+    gpu_busy_ms: float | None = None
+    cpu_time_ms: float | None = None
+    cpu_frequency_mhz: float | None = None
+
+
+MILESTONES = (1, 8, 32, 128, 512, 2048)
+"""Tokens whose time a table has, and that of the last one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Time from the request to token k, the median over all counted generations of a cell, in ms.
+
+    ``token``: k, counted from 1 and ascending; of a long answer some evenly spaced ones, the first, the last and
+    :data:`MILESTONES` among them.
+    """
+
+    token: tuple[int, ...]
+    median: tuple[float, ...]
+
+    def at(self, token: int) -> float | None:
+        """The time to one of the tokens; ``None`` for one that is not among them."""
+        return dict(zip(self.token, self.median, strict=True)).get(token)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The answers of one cell, and how they compare with those of a reference to the same prompts.
+
+    Args:
+        distinct: number of different ids in an answer as a share of its length, the median over answers.
+        compared: how many answers were compared, each sequence of a batch on its own. The reference is not compared
+            with itself.
+        compared_tokens: how many of an answer's first tokens were; ``None`` where none were.
+        first_difference: the number of ids before the first that differs (first divergent token, FDT, of
+            who_what_benchmark), the median over answers; ``compared_tokens`` where none differs.
+        alike: share of the answers that are the same to the last id that was compared.
+        repeated: how many answers there are, warm-ups too, to prompts that the cell had been asked before: those of
+            warm-ups in every block, and for prefix-cache hits.
+        repeats_that_differ: how many of these are another answer than the first to that prompt.
+        collapsed: every timed answer is one id repeated, :data:`COLLAPSED_FROM` times at least.
+        phrases_again: share of the runs of :data:`PHRASE` ids of an answer that stood in it before, the median over
+            answers; ``None`` for answers shorter than two.
+        outside: how many ids of the timed answers the model's vocabulary does not have, as far as its size is recorded.
+        cpu_first_difference: as ``first_difference``, from the answers of the same artifact with the same stack on the
+            CPU; ``None`` where the run has no such load, or this is one. What differs early is the device's doing.
+    """
+
+    distinct: float
+    compared: int = 0
+    first_difference: float | None = None
+    mean_first_difference: float | None = None
+    alike: float | None = None
+    repeated: int = 0
+    repeats_that_differ: int = 0
+    collapsed: bool = False
+    phrases_again: float | None = None
+    outside: int = 0
+    cpu_first_difference: float | None = None
+    cpu_alike: float | None = None
+    compared_tokens: int | None = None
+
 
 Use = Literal["timed", "warm-up", "excluded"]
 """What became of a generation: only those that were timed count."""
@@ -106,7 +185,6 @@ class LoadTimes:
         first_generation_s: over those processes alone whose first request was ``first_request``.
         steady_s: the whole answer to that request, later in the same processes.
         first_request: ``None`` where no generation ended well.
-        first_processes: how many processes began with it.
     """
 
     compile_cache: str
@@ -131,7 +209,6 @@ class LoadResult:
             ``simulated`` or ``unknown``; the weakest of all processes.
         device_evidence: where that is known from, by the process of that verdict whose share is the least.
         device_share: that share, see ``device_share`` in :data:`bench.store.schema.LOADS`.
-        processes: how many of them loaded.
         times: one for each state of the compile cache; loads that it served come last.
         peak_memory_bytes: median over processes of each process's own peak; the other sizes are medians too.
         weight_bits: weight format -> share of parameters.
@@ -142,8 +219,6 @@ class LoadResult:
         environment: variables that change how fast a stack runs, of the newest process; ``None`` of a run that did not
             record them.
         quality: ``None`` where nobody asked for it, as in older runs.
-        artifact_digest: of source, recipe and converter versions.
-        activation_quantization: see :class:`backends.contract.Evidence`.
         weight_recipe: what was chosen where the weights were quantized; see :data:`bench.store.schema.LOADS`.
     """
 
@@ -245,16 +320,11 @@ class CellResult:
         prompt_tokens: of the whole prompt, in a chat with all that was said before.
         ask: ``again`` times a prompt that the process was asked just before, with the prefix cache on.
         turn: of a chat, from 1; 0 outside of one.
-        generations: how many timed generations count.
-        warmups: how many warm-ups ran.
-        excluded: how many timed generations do not count.
         blocks: how many blocks have a counted generation.
         tpot_ms: ``None`` for answers of one token.
         response_ms: the whole answer, from submission to its last token.
         prefill_tokens_per_s: ``None`` for a prefix-cache hit, which leaves nearly all of the prompt out.
         decode_tokens_per_s: over the whole batch.
-        itl_samples: how many inter-token latencies there are.
-        series: every generation that ran, in the order in which they were measured.
         itl_p95_ms: the blocks' own 95th percentiles of inter-token latency, for comparisons; ``None`` where a block has
             fewer than a hundred.
         setup_ms: request set-up, a part of TTFT; ``None`` where the stack does not report it.
@@ -296,7 +366,6 @@ class CellResult:
 
     @property
     def shape(self) -> Request:
-        """What is asked for."""
         return Request(self.prompt_tokens, self.new_tokens, self.batch_size, self.turn)
 
     @property
@@ -324,7 +393,6 @@ class AskedCell:
 
     @property
     def shape(self) -> Request:
-        """What is asked for."""
         return Request(self.prompt_tokens, self.new_tokens, self.batch_size, self.turn)
 
 
@@ -334,7 +402,6 @@ class Failure:
 
     Args:
         status: ``failed``, ``timeout``, ``crashed`` or ``unsupported``; ``invalid``: generations that do not count.
-        cells: those that this happened to.
         measured_elsewhere: whether some of these cells were measured in other blocks.
         tried_again: whether a fresh process followed in the same visits, for ``--retry-crashed``; it has no cells.
     """
@@ -403,7 +470,6 @@ class Ranking(Generic[_Contestant]):
         winner: the one that none of the others is below, over the blocks that each of them shares with it.
         lowest: its estimate over the blocks that it shares with any of the others, in ms or bytes; over all of its
             blocks where it is alone.
-        rivals: the others, nearest first.
         not_compared: those that share no block with the winner, and so cannot be compared with it.
         broken: those that were measured and take no part, since their words are wrong.
         verdict: whether every ratio rests on blocks enough to claim that the lowest is the fastest.
@@ -460,7 +526,6 @@ class Occurrence:
     Args:
         stored: its message as stored, in English.
         keys: of its messages in :data:`bench.findings.MESSAGES`; empty in runs before schema 6.
-        block: where it is about a visit.
     """
 
     stored: str
@@ -477,8 +542,6 @@ class Finding:
         severity: ``info``, ``warning`` or ``serious``; that of the most severe block.
         message: what was seen, the most severe first, in English, as is the advice.
         subject: ``run``, ``load`` or ``cell``.
-        times: how many rows of the store this is.
-        occurrences: those rows, the most severe first.
     """
 
     code: str
@@ -505,9 +568,7 @@ class SampledAnswer:
     Args:
         load: that answered; ``None`` for the reference where it is none of the run's.
         alike: how many of its first tokens are the same.
-        text_alike: these.
         first_other: the first token that differs; blank where none does.
-        rest: what follows.
     """
 
     load: LoadResult | None
@@ -530,7 +591,6 @@ class RunAnalysis:
     """All that a report says about one run.
 
     Args:
-        record: run.json as it was written.
         end: end.json, ``None`` if the run goes on or was killed.
         loads: in the order of the plan, as the cells.
         cells: those with at least one counted generation.
@@ -541,8 +601,6 @@ class RunAnalysis:
             perplexity is compared with is :attr:`bench.analyse.quality.Quality.reference`.
         right_answers: what all answers are compared with where it is the model's own weights and none of the loads,
             e.g. ``transformers fp32``.
-        samples: of the answers in text, by prompt length.
-        goes_on: whether some process still measures it.
         damaged: file of the run that cannot be read, and whose rows are left out -> why.
     """
 

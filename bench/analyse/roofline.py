@@ -1,7 +1,5 @@
 """Decoding compared with what the machine's memory allows: every step reads the weights and the KV cache once."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,7 +39,6 @@ class RooflinePoint:
         kv_bytes: of the KV cache in the middle of the answer, over the whole batch; ``None`` where its shape or type is
             not known, and then not in the limit either.
         limit_per_s: how many steps a second the memory allows at most.
-        rate_per_s: how many there were.
     """
 
     cell: CellResult

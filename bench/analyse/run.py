@@ -1,7 +1,5 @@
 """The whole analysis of one stored run."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -9,8 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from backends.spec import hardware_of
-from bench.analyse.agreement import answers_of, read_answers, read_right_answers
-from bench.analyse.answer_samples import answer_samples
+from bench.analyse.agreement import answer_samples, answers_of, read_answers, read_right_answers
 from bench.analyse.cell_result import cell_result
 from bench.analyse.failures import failures, lost_blocks
 from bench.analyse.grouping import group_by
@@ -34,10 +31,8 @@ _NOT_WRITTEN = (
 def analyse_run(run: StoredRun, *, levels_only: bool = False) -> RunAnalysis:
     """Estimates, intervals, rankings and failures of ``run``; works on runs that ended early or still go on.
 
-    Args:
-        run: to read from.
-        levels_only: leaves out rankings and the distribution of tokens: the estimates and costs that a history or
-            a fleet's page needs take two thirds of the time.
+    ``levels_only``: leaves out rankings and the distribution of tokens: the estimates and costs that a history or a
+    fleet's page needs take two thirds of the time.
 
     Raises:
         StoreError: a file of the run cannot be read, or holds what no run writes.

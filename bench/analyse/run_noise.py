@@ -1,7 +1,5 @@
 """How the runs of one series vary around its level: correlated from run to run, as an AR(1) process."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +25,6 @@ class Reading(NamedTuple):
     """One run's estimate of a series.
 
     Args:
-        run: its number.
         log: natural logarithm of the estimate.
         within: variance of that logarithm by what varies within the run; 0 where it is not known.
     """

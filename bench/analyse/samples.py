@@ -1,7 +1,5 @@
 """The generations of a run as arrays, column by column, so that millions of tokens stay a few megabytes."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
@@ -11,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bench.analyse.costs import COUNTERS
 from bench.analyse.results import Generation, Use
 from bench.metrics import STORED
 from bench.plan.cells import Ask, Request
@@ -19,6 +16,8 @@ from bench.store.reader import ROWS_AT_ONCE, StoredRun
 
 _NS_PER_MS = 1e6
 _NS_PER_S = 1e9
+COUNTERS = ("energy_j", "npu_busy_ns", "gpu_busy_ns", "cpu_time_ns", "cpu_frequency_mhz")
+"""Columns of the table ``generations``."""
 _COLUMNS = (
     *("load_id", "cell_key", "block", "warmup", "prompt_tokens", "padded_prompt_tokens", "new_tokens", "batch_size"),
     *("ask", "turn", "status", "invalid_reason", "error_type", "error_message", "energy_source"),
@@ -29,10 +28,8 @@ _COLUMNS = (
 class FirstRequest:
     """The request of a process's first generation.
 
-    Args:
-        request: which one.
-        steady_s: median time in seconds for the whole answer, over timed generations of the same cell, later in the
-            same process; ``None`` where none was timed, or those that were are longer or are prefix-cache hits.
+    ``steady_s``: median time in seconds for the whole answer, over timed generations of the same cell, later in the
+    same process; ``None`` where none was timed, or those that were are longer or are prefix-cache hits.
     """
 
     request: Request
@@ -50,8 +47,7 @@ class CellSamples:
         durations: column of each of :data:`bench.metrics.STORED` -> float array [generations], NaN where it is null.
         itl_ns: float array [generations, new_tokens - 1].
         warmups: how many warm-ups ran, the first asks before a repeat among them.
-        excluded: timed generations that ran but do not count.
-        counters: of :data:`bench.analyse.costs.COUNTERS` the float arrays [generations], NaN where one was not read.
+        counters: of :data:`COUNTERS` the float arrays [generations], NaN where one was not read.
         energy_source: the counter that the energy comes from; several are joined by `` + ``.
         series: makes a row of every generation that ran, in the order in which they were measured.
     """

@@ -4,8 +4,6 @@ The bounds are such that each test calls a log-normal series of independent valu
 by the p-values a run of many series is judged as a whole. A series that is too short is never called.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -170,8 +168,7 @@ def modes(medians: Mapping[int, float]) -> Modes | None:
 def _best_split(ordered: Any) -> tuple[Any, Any, Any]:
     """Per row the place where two groups begin and end, how far their means are apart, and the deviation within them.
 
-    Args:
-        ordered: float array [series, values], each row ascending; six values at least.
+    ``ordered``: float array [series, values], each row ascending; six values at least.
     """
     count = ordered.shape[1]
     places = np.arange(2, count - 1)
@@ -214,8 +211,7 @@ def alike_neighbours(series: Sequence[Mapping[int, float]]) -> Alike | None:
     A permutation test of the lag-1 autocorrelation. A block affects all cells of a run, so the series are not
     independent, and the blocks change places in all of them at once.
 
-    Args:
-        series: block -> median, one per cell and metric.
+    ``series``: block -> median, one per cell and metric.
     """
     blocks = sorted({block for medians in series for block in medians})
     known = [row for row in (_standardized(medians, blocks) for medians in series) if row is not None]

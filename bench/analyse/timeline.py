@@ -1,7 +1,5 @@
 """What a history is made of: runs of one machine, a series per cell and metric, and the places where levels change."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from array import array
@@ -10,12 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bench.analyse.change_points import LEAST_RUNS
-from bench.analyse.conditions import Prompts
-from bench.analyse.environment import Change, Fact, surroundings
+from bench.analyse.conditions import Change, Fact, Interruption, Prompts, interruptions, surroundings
 from bench.analyse.interval import Estimate
 from bench.analyse.quality import Quality, Verdict
 from bench.analyse.results import CellResult, LoadResult, Measured, RunAnalysis
-from bench.analyse.sittings import Interruption, interruptions
 from bench.metrics import COMPARED
 
 
@@ -44,7 +40,6 @@ class ReadCell:
     Args:
         name: forms its name for people, in the language that is chosen when it is called.
         measured: by metric, of :data:`bench.metrics.COMPARED`.
-        lost_blocks: in how many blocks it failed or gave nothing that counts.
     """
 
     identity: Identity
@@ -58,12 +53,7 @@ class ReadCell:
 
 @dataclass(frozen=True, slots=True)
 class ReadQuality:
-    """The quality of a load of one run.
-
-    Args:
-        identity: ``cell_key`` is that of the load; prompts do not matter.
-        name: as of :class:`ReadCell`.
-    """
+    """The quality of a load of one run; ``identity``: ``cell_key`` is that of the load; prompts do not matter."""
 
     identity: Identity
     name: Callable[[], str]
@@ -78,8 +68,6 @@ class ReadRun:
 
     Args:
         ended: or else it is still being written or was killed.
-        interruptions: see :mod:`bench.analyse.sittings`.
-        facts: see :func:`bench.analyse.environment.surroundings`.
         variants: how many cells were left out because they are a variant of an A/B run.
         qualities: of the loads that were scored, or found broken.
     """
@@ -119,8 +107,7 @@ class Point:
 class Shift:
     """A change point of a series, see :class:`bench.analyse.change_points.ChangePoint`.
 
-    Args:
-        turn: its place in :attr:`History.turns`; ``None`` where it is part of a slow drift.
+    ``turn``: its place in :attr:`History.turns`; ``None`` where it is part of a slow drift.
     """
 
     index: int
@@ -193,10 +180,7 @@ class Move:
 class Turn:
     """A place at which cells changed.
 
-    Args:
-        before: the last run of those cells before it; a place in :attr:`History.runs`.
-        after: the first one after it.
-        changes: what else differs there.
+    ``before``: the last run of those cells before it; a place in :attr:`History.runs`.
     """
 
     before: int
@@ -226,9 +210,7 @@ class QualityStep:
     Args:
         before: the run before it, a place in :attr:`History.runs`; ``after`` is the one after it.
         ratio: geometric mean over the texts that both scored, after over before; ``None`` without one.
-        verdicts: on the load before and after.
         same_artifact: ``None`` where that is not recorded.
-        changes: what else differs there.
     """
 
     before: int
@@ -244,9 +226,7 @@ class QualityStep:
 class QualitySeries:
     """The quality of one load over the runs, in their order.
 
-    Args:
-        load: as the newest run has it.
-        points: places in :attr:`History.runs`, and what was found there.
+    ``points``: places in :attr:`History.runs`, and what was found there.
     """
 
     load: ReadQuality

@@ -1,7 +1,5 @@
 """Latency against memory, or against the quality of the answers: which configurations no other beats in both."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,11 +33,7 @@ class TradeoffPoint:
 
 @dataclass(frozen=True, slots=True)
 class Tradeoff:
-    """All cells of one request shape; measured and simulated ones are never mixed.
-
-    Args:
-        points: by cost, the smallest first.
-    """
+    """All cells of one request shape; measured and simulated ones are never mixed."""
 
     against: Against
     shape: Request

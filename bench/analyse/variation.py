@@ -1,7 +1,5 @@
 """How much the estimates of one machine vary from run to run where nothing that is recorded has changed."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -44,7 +42,6 @@ class Variation:
     """What the stored runs of a machine show about its variation from run to run.
 
     Args:
-        runs: how many runs it rests on.
         own: by cell_key and metric.
         pooled: by backend and metric, over all cells of that stack.
     """

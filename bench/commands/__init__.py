@@ -1,7 +1,5 @@
 """The commands beside the sweep: one argument parser and one call each."""
 
-from __future__ import annotations
-
 from bench.cli import one_line
 
 

@@ -3,8 +3,6 @@
 Nothing is said of what cannot be done: the run, which comes next, finds it again, and says what it means.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``python -m bench.commands audit``: known faults of the locked packages, and what is installed, as SBOMs."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Sequence
@@ -60,7 +58,6 @@ def _parser() -> Parser:
         prog="nox -s audit --",
         description="Look up known faults of every package in the lock files, in the database of osv.dev.",
         epilog="docs/judged-faults.toml has those that were judged. Exit status: 0 no others, 1 others, 2 no answer.",
-        allow_abbrev=False,
     )
     parser.add_argument("--osv-url", metavar="URL", help="another address of the database's query")
     parser.add_argument("--sbom", type=Path, metavar="FOLDER", help="instead write what each environment here holds")

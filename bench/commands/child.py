@@ -1,7 +1,5 @@
 """Runs the harness as a child of the noxfile, on nox's own Python, so it imports only what nox brings."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal
@@ -119,6 +117,9 @@ def exit_status(return_code: int) -> int:
 
 
 def break_as_interrupt() -> None:
-    """Handle Ctrl-Break of a Windows console as Ctrl-C; otherwise it ends nox and leaves the command running."""
+    """Handle Ctrl-Break of a Windows console as Ctrl-C.
+
+    Otherwise it ends nox and leaves the command running, or ends the command without a word.
+    """
     if (number := getattr(signal, "SIGBREAK", None)) is not None:
         signal.signal(number, signal.default_int_handler)

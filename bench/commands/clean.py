@@ -3,8 +3,6 @@
 ``python -m bench.commands clean [--remove]``.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import time
@@ -24,12 +22,8 @@ class Kept:
     """A folder in the cache.
 
     Args:
-        path: the folder.
         lock: the name of the lock under which it may be removed.
         kind: the artifact's format, or ``interrupted`` for the rest of a conversion or download.
-        model: the model's name, ``-`` where unknown.
-        precision: the weight format, ``-`` where there is none.
-        bytes: of all its files.
     """
 
     path: Path

@@ -1,7 +1,5 @@
 """``python -m bench.commands collect SOURCE …``: bring runs together into a dataset."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 
@@ -55,7 +53,6 @@ def _parser() -> Parser:
     parser = Parser(
         prog="nox -s collect --",
         description="Bring runs together into a dataset; a run is taken once, and only as it was at its end.",
-        allow_abbrev=False,
     )
     parser.add_argument(
         "sources",

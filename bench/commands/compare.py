@@ -1,7 +1,5 @@
 """``python -m bench.commands compare BASE HEAD …``: all HEADs compared with BASE; or the two variants of one run."""
 
-from __future__ import annotations
-
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -23,7 +21,7 @@ from bench.commands.stored_runs import (
 )
 from bench.errors import StoreError, UsageError
 from bench.plan.cells import digest
-from bench.report.compare.comparison_files import THRESHOLD, write_comparison
+from bench.report.compare.comparison_exports import THRESHOLD, write_comparison
 from bench.report.compare.comparison_words import heading, refusal
 from bench.report.language import speaking
 from bench.report.redact import Private, shown_text
@@ -95,7 +93,6 @@ def _parser() -> Parser:
             "Compare stored runs cell by cell, each with the first one, on one page; "
             "or the two variants of one run of `nox -s ab`."
         ),
-        allow_abbrev=False,
     )
     add_runs(parser, "ids, folders or globs; the first is the base, every other one a head", "+")
     add_share(parser, "--threshold", "differences within it count as the same", f"{THRESHOLD:.0%}")

@@ -1,7 +1,5 @@
 """``python -m bench.commands doctor``: each device that each stack has here, and what is missing for the others."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -19,13 +17,11 @@ from bench.plan.backends import BACKENDS
 from bench.plan.flags import BY_NAME
 from bench.plan.options import resolve_options
 from bench.plan.venvs import Venvs
-from bench.run.doctor.diagnose import diagnose
+from bench.run.doctor.diagnose import diagnose, full_lines, system_lines, usable_line
 from bench.run.doctor.probe import Stack, probe, stacks_of
 from bench.run.doctor.system import system_facts
-from bench.run.doctor.text import full_lines, system_lines, usable_line
-from bench.run.guard.before import check_machine
+from bench.run.guard.before import check_machine, judge_environment
 from bench.run.guard.found import line
-from bench.run.guard.setup import judge_environment
 
 _TAKEN = ("backend", "device", "worker")
 
@@ -83,7 +79,6 @@ def _parser() -> Parser:
         prog="nox -s doctor --",
         description="Say which devices each stack can use on this machine, and how to mend the others.",
         epilog="Without these every stack is asked whose environment is there; with them, theirs are installed first.",
-        allow_abbrev=False,
     )
     for name in _TAKEN:
         parser.add_argument(BY_NAME[name].option, **BY_NAME[name].arguments())

@@ -3,8 +3,6 @@
 Each command has a module of its own, which is loaded when it is asked for: the report needs no package of the others.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from importlib import import_module

@@ -1,7 +1,5 @@
 """``nox -s fleet -- certs NAME …``: certificates by which the machines of a lab know each other."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,7 +25,6 @@ def _parser() -> Parser:
     parser = Parser(
         prog="nox -s fleet -- certs",
         description="Make a folder with a certificate for each machine and for the desk; a folder that is there stays.",
-        allow_abbrev=False,
     )
     parser.add_argument("names", nargs="+", metavar="NAME", help="the machines, and the desk, where the scheduler runs")
     parser.add_argument(

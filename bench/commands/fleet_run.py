@@ -21,7 +21,7 @@ from bench.commands import fleet, gate, say
 from bench.commands.fleet_scheduler import DASHBOARD
 from bench.commands.stored_runs import add_reports_folder
 from bench.dataset.collect import collect
-from bench.errors import BenchError, MachineError, StoreError, UsageError
+from bench.errors import BenchError, MachineError, StoreError, UsageError, cause
 from bench.fleet.connection import HERE, address_of, connect, security_for
 from bench.fleet.desk import ALL, Desk, Machine, Request
 from bench.fleet.scheduler import serve
@@ -218,7 +218,7 @@ def _name_machine(dataset: Path, machine: Machine, machine_id: str) -> None:
         with (dataset / MACHINES).open("a", encoding="utf-8") as stream:
             stream.write(f"\n[{machine_id}]\nname = {json.dumps(machine.name)}\n{labels}")
     except (OSError, UsageError) as error:
-        say(f"note       {machine.name} is not named in {dataset / MACHINES}: {error}")
+        say(f"note       {machine.name} is not named in {dataset / MACHINES}: {cause(error, dataset / MACHINES)}")
 
 
 # -- what is asked for ------------------------------------------------------------------------------------------------
@@ -247,7 +247,7 @@ def _again(asked: Namespace, others: Sequence[str]) -> tuple[Request, list[str]]
         return request, asked.on or held["machines"]
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise UsageError(
-            f"--again {asked.again}: {file} cannot be read ({error}); name one of {file.parent}"
+            f"--again {asked.again}: {file} cannot be read ({cause(error, file)}); name one of {file.parent}"
         ) from error
 
 
@@ -286,7 +286,6 @@ def _parser() -> Parser:
         prog="nox -s fleet -- run",
         description="Measure on machines that have joined a scheduler, collect each run as it ends, hold it against "
         "earlier ones of its machine, and draw the page of all. Takes the options of `nox -s bench`.",
-        allow_abbrev=False,
     )
     parser.add_argument("--on", type=_names, metavar="NAME[,NAME]", help=f"names or labels of machines, or {ALL}")
     parser.add_argument("--again", metavar="ID", help="ask again for what was asked under this id, and was interrupted")

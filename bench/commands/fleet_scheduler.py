@@ -1,7 +1,5 @@
 """``nox -s fleet -- scheduler``: keep the scheduler that the machines of a lab join."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,7 +37,6 @@ def _parser() -> Parser:
         prog="nox -s fleet -- scheduler",
         description="Keep the scheduler that machines join, until Ctrl-C. Without certificates this machine alone "
         "reaches it.",
-        allow_abbrev=False,
     )
     parser.add_argument("--certs", type=Path, metavar="DIR", help="the folder of this machine's certificate")
     parser.add_argument(

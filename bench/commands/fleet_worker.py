@@ -1,7 +1,5 @@
 """``nox -s fleet -- worker``: have this machine join a scheduler and measure what desks ask for."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os
@@ -55,7 +53,6 @@ def _parser() -> Parser:
         prog="nox -s fleet -- worker",
         description="Join a scheduler, and measure what desks ask for, until Ctrl-C. A run that was cut off is carried "
         "on with.",
-        allow_abbrev=False,
     )
     parser.add_argument(
         "--scheduler", default=HERE, metavar="ADDRESS", help=f"tls://HOST:PORT, or on this machine {HERE} (the default)"

@@ -1,7 +1,5 @@
 """``python -m bench.commands gate --baseline RUNS … --head RUN``: does the head show a regression?"""
 
-from __future__ import annotations
-
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -23,9 +21,8 @@ from bench.commands.stored_runs import (
     run_name,
 )
 from bench.errors import BenchError, UsageError
-from bench.report.compare.comparison_json import gate_json
 from bench.report.compare.comparison_words import differ
-from bench.report.compare.gate_text import STATUS, gate_lines, gate_markdown
+from bench.report.compare.gate_exports import STATUS, gate_json, gate_lines, gate_markdown
 from bench.report.index import index_lines
 from bench.report.redact import Private, redacted, redacted_folder, shown_path
 from bench.store.files import write_files
@@ -115,7 +112,6 @@ def parser() -> Parser:
     found = Parser(
         prog="nox -s gate --",
         description="Say whether a run shows a regression: exit status 0 no, 1 yes, 2 cannot tell.",
-        allow_abbrev=False,
     )
     found.add_argument(
         "--baseline",

@@ -1,16 +1,15 @@
 """``python -m bench.commands history [RUN …]``: all runs of a machine over time, and where their level changed."""
 
-from __future__ import annotations
-
 import re
 from argparse import Namespace
 from collections.abc import Sequence
 
+from bench.analyse.read_history import read_history
 from bench.cli import Parser, add_language
 from bench.commands.stored_runs import add_folders, add_redact, add_runs, add_share, print_result
 from bench.metrics import COMPARED, METRICS
+from bench.report.compare.comparison_figures import namers
 from bench.report.history.history_exports import as_json, lines, markdown
-from bench.report.history.history_view import read_history
 from bench.report.index import publish
 from bench.report.language import speaking
 from bench.report.redact import Private, redacted, redacted_folder
@@ -28,7 +27,7 @@ def _history(asked: Namespace, private: Private | None) -> list[str]:
     from bench.report.history.history_page import page  # noqa: PLC0415 - matplotlib and jinja2 take a second
 
     metrics = (_METRICS[asked.metric],) if asked.metric else COMPARED
-    view = read_history(asked.runs, asked.results_dir, asked.machine, asked.threshold, metrics)
+    view = read_history(asked.runs, asked.results_dir, asked.machine, asked.threshold, metrics, namers=namers)
     folder = asked.reports_dir / f"history-{folder_name(view.machine_id)}"
     if private is not None:
         view, folder = redacted(view, private), redacted_folder(folder, private)
@@ -46,7 +45,6 @@ def _parser() -> Parser:
     parser = Parser(
         prog="nox -s history --",
         description="All stored runs of a machine over time: estimates, change points, and what changed there.",
-        allow_abbrev=False,
     )
     add_runs(parser, "ids, folders or globs (default: all that lie in --results-dir)")
     parser.add_argument("--metric", choices=_METRICS, help="this latency alone (default: all of them)")

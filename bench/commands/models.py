@@ -1,7 +1,5 @@
 """``python -m bench.commands models FLAGS…``: make what a sweep needs, and measure nothing."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

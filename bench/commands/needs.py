@@ -4,8 +4,6 @@
 list of the venvs that the sweep needs, as :func:`bench.plan.environments.from_json` reads them.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from pathlib import Path

@@ -3,8 +3,6 @@
 ``--needs`` prints one line of JSON for the noxfile instead: the venvs that it needs.
 """
 
-from __future__ import annotations
-
 import json
 from argparse import Namespace
 from collections.abc import Sequence
@@ -80,7 +78,6 @@ def _parser() -> Parser:
         prog="nox -s quality --",
         description="Score texts with the loads of a stored run, as at the end of a run, and render its report again. "
         "What it had of their quality is replaced.",
-        allow_abbrev=False,
     )
     parser.add_argument("run", nargs="?", metavar="RUN", help="folder or id of a run (default: the newest one)")
     parser.add_argument(

@@ -1,7 +1,5 @@
 """``python -m bench.commands report [RUN …]``: render stored runs again."""
 
-from __future__ import annotations
-
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -51,7 +49,7 @@ def _index(asked: Namespace, private: Private | None) -> int:
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="nox -s report --", description="Render stored runs again.", allow_abbrev=False)
+    parser = Parser(prog="nox -s report --", description="Render stored runs again.")
     add_runs(parser, "folder or id of a run (default: the newest one)")
     add_folders(parser)
     add_language(parser)

@@ -1,7 +1,5 @@
 """``python -m bench.commands sql "select …"``: ask stored runs in SQL; without a query, a shell."""
 
-from __future__ import annotations
-
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
@@ -11,7 +9,7 @@ from typing import IO
 
 from bench.cli import Parser
 from bench.commands.stored_runs import print_error, results_folder
-from bench.dataset.answers import FORMATS
+from bench.dataset.queries import FORMATS
 from bench.dataset.views import Views
 from bench.errors import BenchError, MachineError
 from bench.report.redact import Private, of_this_machine, redacted
@@ -96,7 +94,6 @@ def _parser() -> Parser:
     parser = Parser(
         prog="nox -s sql --",
         description="Ask stored runs in SQL, by DuckDB. Without a query a shell opens, or stdin is read.",
-        allow_abbrev=False,
     )
     parser.add_argument(
         "query", nargs="?", metavar="QUERY", help='such as "select * from cells"; docs/datasets.md has more'

@@ -1,7 +1,5 @@
 """Options that commands about stored runs share, --redact among them, and how much earlier runs of a machine vary."""
 
-from __future__ import annotations
-
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
@@ -147,10 +145,7 @@ def print_result(
 ) -> int:
     """Run a command that does one thing and print its lines, or why it cannot; returns the exit status.
 
-    Args:
-        command: takes what is asked for, and what is to be taken out of all that it says.
-        parser: of its options, see :func:`parsed`.
-        arguments: the command line; ``None`` for that of the process.
+    ``command``: takes what is asked for, and what is to be taken out of all that it says.
     """
     private = None
     try:
@@ -163,10 +158,6 @@ def print_result(
 
 def parsed(parser: Parser, arguments: Sequence[str] | None) -> tuple[Namespace, Private | None]:
     """What a command line asks for, and what is to be taken out of all that the command says; ``None`` for nothing.
-
-    Args:
-        parser: has the options that name folders, and this one.
-        arguments: the command line; ``None`` for that of the process.
 
     Raises:
         UsageError: the command line is wrong; it is redacted already where ``--redact`` stands in it.

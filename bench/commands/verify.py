@@ -1,7 +1,5 @@
 """``python -m bench.commands verify [RUN …]``: whether stored runs, or artifacts, are as they were recorded."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -102,7 +100,6 @@ def _parser() -> Parser:
     parser = Parser(
         prog="nox -s verify --",
         description="Whether the files of stored runs are as they were at the end of the run, by their digests.",
-        allow_abbrev=False,
     )
     add_runs(parser, "folder or id of a run, or a glob (default: the newest)")
     parser.add_argument(

@@ -4,8 +4,6 @@ The edges of the bins are powers of :data:`BASE`, so bins are 1 % wide: a quanti
 that holds it, and is at most 0.5 % away.
 """
 
-from __future__ import annotations
-
 from functools import cache
 
 import duckdb

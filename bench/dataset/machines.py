@@ -1,7 +1,5 @@
 """Which machine of a dataset a run is of: an id is not enough, since copies of disk and container images share one."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any

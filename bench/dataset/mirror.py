@@ -1,7 +1,5 @@
 """Datasets on object stores: read through a mirror on this machine, and written file by file, the manifest last."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import socket

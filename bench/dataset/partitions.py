@@ -1,7 +1,5 @@
 """The files of a partition: few, and each with a row group per run."""
 
-from __future__ import annotations
-
 import os
 import secrets
 from collections.abc import Collection, Iterable, Sequence
@@ -10,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench.errors import StoreError
+from bench.errors import StoreError, cause
 from bench.store.bounds import check, open_parquet
 from bench.store.dataset import DATASET_TABLES, HeldFile, sha256_of
 from bench.store.files import replace_file
@@ -32,12 +30,8 @@ def merge(
     """Merge new rows with the small files of a partition into one; the old files stay on the disk.
 
     Args:
-        root: the dataset.
         partition: ``<table>/machine=<id>/month=<YYYY-MM>``.
-        files: those of the manifest, to be brought up to date.
-        new: files with rows of one run each.
         without: ids of runs whose old rows are left out.
-        scratch: a folder on the same disk.
 
     Raises:
         StoreError: a file cannot be read or written.
@@ -62,7 +56,7 @@ def merge(
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             replace_file(made, root / name)
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise StoreError(f"cannot write {partition} of the dataset {root}: {error}") from error
+        raise StoreError(f"cannot write {partition} of the dataset {root}: {cause(error)}") from error
 
 
 def _groups(

@@ -1,10 +1,16 @@
-"""Queries of users, and their answers a batch of rows at a time."""
+"""Queries of users, and their answers a batch of rows at a time: as a table, Markdown, CSV or JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import csv
+import itertools
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import IO, Any
 
 import duckdb
 import pyarrow as pa
@@ -76,3 +82,107 @@ def _refuse_writing(text: str) -> None:
 def in_a_line(error: Exception) -> str:
     """What went wrong, without the query that DuckDB repeats."""
     return " ".join(str(error).partition("\n\nLINE ")[0].split())
+
+
+_MOST_ROWS = 200
+_MOST_SIGNS = 60
+
+
+def write_table(answer: Answer, to: IO[str]) -> None:
+    """For people: columns aligned, the first rows, and long values cut."""
+    rows = [*itertools.islice((row for batch in answer.batches for row in batch), _MOST_ROWS + 1)]
+    shown = [[_cut(_shown(value)) for value in row] for row in rows[:_MOST_ROWS]]
+    heads = [_cut(_plain(name)) for name in answer.columns]
+    widths = [max(map(len, column)) for column in zip(heads, *shown, strict=True)]
+    right = [any(isinstance(row[at], int | float | Decimal) for row in rows) for at in range(len(heads))]
+    for line in (heads, ["-" * width for width in widths], *shown):
+        cells = (
+            text.rjust(width) if number else text.ljust(width)
+            for text, width, number in zip(line, widths, right, strict=True)
+        )
+        to.write("  ".join(cells).rstrip() + "\n")
+    more = f"the first {_MOST_ROWS} rows; --format csv has all" if len(rows) > _MOST_ROWS else _count(len(rows))
+    to.write(f"({more})\n")
+
+
+def write_markdown(answer: Answer, to: IO[str]) -> None:
+    """A table of GitHub's Markdown."""
+    for line in ([*map(_plain, answer.columns)], ["---"] * len(answer.columns)):
+        _markdown_line(line, to)
+    for batch in answer.batches:
+        for row in batch:
+            _markdown_line([_shown(value) for value in row], to)
+
+
+def write_csv(answer: Answer, to: IO[str]) -> None:
+    """All digits; lists and maps as JSON, null as nothing."""
+    writer = csv.writer(to, lineterminator="\n")
+    writer.writerow(answer.columns)
+    for batch in answer.batches:
+        writer.writerows(["" if value is None else _text(value) for value in row] for row in batch)
+
+
+def write_json(answer: Answer, to: IO[str]) -> None:
+    """A list of objects, one a line."""
+    to.write("[")
+    before = "\n"
+    for batch in answer.batches:
+        for row in batch:
+            values = {name: _in_json(value) for name, value in zip(answer.columns, row, strict=True)}
+            to.write(before + json.dumps(values, ensure_ascii=False, allow_nan=False))
+            before = ",\n"
+    to.write("\n]\n")
+
+
+FORMATS: dict[str, Callable[[Answer, IO[str]], None]] = {
+    "table": write_table,
+    "csv": write_csv,
+    "json": write_json,
+    "markdown": write_markdown,
+}
+
+
+def _markdown_line(cells: Sequence[str], to: IO[str]) -> None:
+    to.write("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float) and math.isfinite(value):
+        return f"{value:.6g}"
+    return "null" if value is None else _plain(_text(value))
+
+
+def _text(value: Any) -> str:
+    made = _in_json(value)
+    return made if isinstance(made, str) else json.dumps(made, ensure_ascii=False)
+
+
+def _in_json(value: Any) -> Any:  # noqa: PLR0911 - a line for each type
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, Mapping):
+        return {str(key): _in_json(one) for key, one in value.items()}
+    return [_in_json(one) for one in value] if isinstance(value, list | tuple) else str(value)
+
+
+def _plain(text: str) -> str:
+    """In one line, and without signs that a terminal would act on: the data may be anybody's."""
+    return "".join(sign if sign.isprintable() else " " for sign in text)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST_SIGNS else text[: _MOST_SIGNS - 1] + "…"
+
+
+def _count(rows: int) -> str:
+    return "1 row" if rows == 1 else f"{rows} rows"

@@ -1,21 +1,75 @@
 """What can be collected: folders of runs, results folders, datasets, and zips of these, here or on an object store."""
 
-from __future__ import annotations
-
 import fnmatch
 import glob
+import shutil
+import stat
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from bench.dataset.archives import unpack
+from backends.file_names import is_plain
 from bench.dataset.mirror import mirrored
-from bench.errors import BenchError, StoreError
+from bench.errors import BenchError, StoreError, cause
 from bench.store.dataset import DOCUMENTS, MANIFEST, is_dataset
 from bench.store.lookup import folders_in
 from bench.store.remote import Store, is_url
 from bench.store.schema import TABLES
+
+_MOST_FILES = 200_000
+_MOST_BYTES = 32 * 2**30
+_MOST_TIMES = 200
+"""How many times its own size a zip may unpack to, beyond the first :data:`_FREE_BYTES`; JSON compresses to a tenth."""
+_FREE_BYTES = 64 * 2**20
+
+
+def unpack(archive: Path, folder: Path) -> list[Path]:
+    """Unpack a zip into ``folder``; returns the folders of the runs in it.
+
+    Raises:
+        StoreError: it is damaged or too large, or a file in it would leave the folder.
+    """
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            members = [(member, _checked(member, archive)) for member in opened.infolist() if not member.is_dir()]
+            _bounded([member for member, _ in members], archive)
+            for member, name in members:
+                target = folder / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                # A second file of that name is refused too.
+                with opened.open(member) as packed, target.open("xb") as stream:
+                    shutil.copyfileobj(packed, stream)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+        raise StoreError(f"{archive} is a damaged zip or none ({error}): fetch it again") from error
+    except FileExistsError as error:
+        raise StoreError(f"{archive} holds two files of one name: {error.filename}") from error
+    except OSError as error:
+        raise StoreError(f"cannot unpack {archive}: {error.strerror or error}") from error
+    return sorted(path.parent for path in folder.rglob("run.json"))
+
+
+def _checked(member: zipfile.ZipInfo, archive: Path) -> PurePosixPath:
+    name = PurePosixPath(member.filename)
+    inside = not name.is_absolute() and ".." not in name.parts
+    if not inside or not all(map(is_plain, name.parts)):
+        raise StoreError(f"{archive} holds {member.filename[:100]!r}, which would leave its folder: nothing is taken")
+    if stat.S_ISLNK(member.external_attr >> 16):
+        raise StoreError(f"{archive} holds the link {member.filename[:100]!r}: nothing is taken")
+    return name
+
+
+def _bounded(members: list[zipfile.ZipInfo], archive: Path) -> None:
+    # zipfile reads no more of a member than its header says.
+    size, own = sum(member.file_size for member in members), archive.stat().st_size
+    if len(members) > _MOST_FILES or size > min(_MOST_BYTES, _FREE_BYTES + _MOST_TIMES * own):
+        raise StoreError(
+            f"{archive} would unpack to {len(members)} files of {size / 1e9:.1f} GB from {own / 1e6:.1f} MB, "
+            "more than runs do: nothing is taken"
+        )
+
 
 Fetch = Callable[[], None]
 
@@ -25,7 +79,6 @@ class Found:
     """A run to be taken, or what is none.
 
     Args:
-        shown: how it is named to people.
         folder: of the run, which is there until the next one is asked for; ``None`` where there is none.
         why_not: ``None`` where there is a run.
         fetch: fetches the files of a run on an object store beside its JSON; ``None`` where all are there.
@@ -40,10 +93,7 @@ class Found:
 def runs_of(source: str, scratch: Path, cache: Path) -> Iterator[Found]:
     """All runs of a source: the path, URL or a glob of run folders, of results folders, of datasets, or of zips.
 
-    Args:
-        source: as it is named on the command line; of a URL the last part alone may be a glob.
-        scratch: a folder for what is unpacked or fetched.
-        cache: where mirrors of datasets lie.
+    ``source``: as it is named on the command line; of a URL the last part alone may be a glob.
     """
     if is_url(source):
         try:
@@ -75,7 +125,7 @@ def _runs_in(folder: Path, scratch: Path) -> Iterator[Found]:
         below = [] if is_dataset(folder) else sorted(folder.iterdir())
         held = folders_in(folder)
     except (OSError, StoreError) as error:
-        yield Found(str(folder), None, str(error))
+        yield Found(str(folder), None, cause(error, folder))
         return
     zips = [path for path in below if path.suffix == ".zip" and path.is_file()]
     no_runs = [path for path in below if path not in held and any((path / table).is_dir() for table in TABLES)]

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from bench.dataset.bins import COUNTED, MACROS
 from bench.dataset.machines import Machines
 from bench.dataset.queries import Answer, answer_to, in_a_line
-from bench.errors import StoreError
+from bench.errors import StoreError, cause
 from bench.scratch import Scratch
 from bench.store.compact import live_files
 from bench.store.dataset import DATASET_TABLES, DOCUMENTS, RUNS, is_dataset, open_dataset
@@ -120,7 +120,6 @@ class Views:
     """A connection to DuckDB in which stored runs are views, each made when it is asked for; a context manager.
 
     Args:
-        results: a folder of runs, or a dataset.
         say: told of each run or file that is left out.
         named: whether the names and labels of ``machines.toml`` are among the views.
 
@@ -156,7 +155,6 @@ class Views:
         self.close()
 
     def close(self) -> None:
-        """Give everything back."""
         self.connection.close()
         self._spill.remove()
 
@@ -227,7 +225,7 @@ class Views:
                 there = {column: folder / DOCUMENTS[column] for column in ("run_json", "end_json")}
                 texts = {column: file.read_text("utf-8") for column, file in there.items() if file.is_file()}
             except (StoreError, OSError, ValueError) as error:
-                say(f"left out: {error}")
+                say(f"left out: {cause(error)}")
                 continue
             if run.run_id in rows:
                 say(f"left out: {folder} is a copy of the run {run.run_id}")
@@ -295,7 +293,7 @@ def _readable(path: Path, say: Say) -> bool:
     try:
         pq.read_metadata(path)
     except (OSError, ValueError, pa.ArrowException) as error:
-        say(f"left out: cannot read {path}: {error}")
+        say(f"left out: cannot read {path}: {cause(error, path)}")
         return False
     return True
 

@@ -1,7 +1,5 @@
 """Artifacts that one machine has converted, copied to the others by their digests."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence

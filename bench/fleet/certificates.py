@@ -6,8 +6,6 @@
     FOLDER/<name>/ca.pem, certificate.pem, key.pem    goes to the machine of that name
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Sequence
@@ -19,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from bench.errors import MachineError, UsageError
+from bench.errors import MachineError, UsageError, cause
 
 AUTHORITY, CA, CERTIFICATE, KEY = "authority", "ca.pem", "certificate.pem", "key.pem"
 NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.-]{0,62}")
@@ -51,7 +49,7 @@ def make_certificates(folder: Path, names: Sequence[str]) -> list[Path]:
             raise MachineError(f"{folder / AUTHORITY} was not made by this command: name another folder with --into")
         return [*made, *(_new_certificate(folder / name, name, ca, key) for name in dict.fromkeys(names))]
     except (OSError, ValueError) as error:
-        raise MachineError(f"cannot make certificates in {folder}: {error}") from error
+        raise MachineError(f"cannot make certificates in {folder}: {cause(error)}") from error
 
 
 def _new_authority(folder: Path) -> Path:

@@ -1,7 +1,5 @@
 """How machines reach each other: addresses, certificates, the engine's settings, and which version is here."""
 
-from __future__ import annotations
-
 import ipaddress
 import logging
 import re
@@ -79,9 +77,7 @@ def is_loopback(host: str) -> bool:
 def security_for(address: str, certs: Path | None) -> Security:
     """What an address is reached with.
 
-    Args:
-        address: of a scheduler.
-        certs: a folder that ``fleet certs`` made; ``None`` where there is none.
+    ``certs``: a folder that ``fleet certs`` made; ``None`` where there is none.
 
     Raises:
         UsageError: the folder is missing or lacks a file.
@@ -110,9 +106,7 @@ def version() -> dict[str, str | None]:
 def refuse_other_version(theirs: Mapping[str, str | None] | None, address: str) -> None:
     """Machines of one fleet run the same code.
 
-    Args:
-        theirs: what :func:`version` gave at the scheduler; ``None`` where it is another project's.
-        address: of that.
+    ``theirs``: what :func:`version` gave at the scheduler; ``None`` where it is another project's.
 
     Raises:
         MachineError: they do not.

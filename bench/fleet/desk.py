@@ -1,7 +1,5 @@
 """The desk: asks machines to measure, waits for each, and takes what comes back."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,13 +25,7 @@ _AGAIN_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What every machine is asked for.
-
-    Args:
-        id: by which machines find the run again that they have begun for it.
-        arguments: options of ``nox -s bench``.
-        config: the text of a sweep file.
-    """
+    """What every machine is asked for; ``id``: by which machines find the run again that they have begun for it."""
 
     id: str
     arguments: tuple[str, ...]
@@ -100,9 +92,7 @@ class Desk:
     The scheduler and the machines may go away and come back meanwhile.
 
     Args:
-        address: of the scheduler.
         wait_s: for how long a machine may be away before it is given up.
-        say: prints a line of progress.
         take: is called with each machine when its answer is there, or it is known to give none.
     """
 

@@ -12,8 +12,6 @@ A desk that asks again, as it does after a machine was away, gets the same run: 
 carried on with. ``python -m bench.fleet.job FOLDER`` is that process.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import os
@@ -30,7 +28,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from bench.errors import MachineError
+from bench.errors import MachineError, cause
 
 STOPPED = 128
 """Exit statuses from here on are of a run that was stopped or killed, which is carried on with."""
@@ -41,12 +39,7 @@ _TAIL = 4096
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A run that was asked for.
-
-    Args:
-        folder: its own.
-        results: where the machine keeps its runs.
-    """
+    """A run that was asked for."""
 
     folder: Path
     results: Path
@@ -54,10 +47,7 @@ class Job:
     def write(self, command: Sequence[str], arguments: Sequence[str], config: str | None) -> None:
         """Write down what is to be done, unless it is there.
 
-        Args:
-            command: measures, given further arguments.
-            arguments: of the desk.
-            config: the text of its sweep file.
+        ``command``: measures, given further arguments.
 
         Raises:
             MachineError: it cannot be written.
@@ -155,7 +145,7 @@ class Job:
                     if path.is_file() and path.name != ".lock":
                         archive.write(path, f"{run_id}/{path.relative_to(folder).as_posix()}")
         except (OSError, ValueError) as error:
-            raise MachineError(f"cannot read {folder}: {error}") from error
+            raise MachineError(f"cannot read {folder}: {cause(error)}") from error
         return held.getvalue()
 
     def measure(self) -> None:

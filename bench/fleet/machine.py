@@ -1,7 +1,5 @@
 """A machine of the fleet: the engine's worker, and what it does for a desk."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import shutil
@@ -24,9 +22,8 @@ from bench.observe.machine import machine_id
 from bench.plan.environments import CONVERSION, environment
 from bench.plan.flags import raw_values
 from bench.plan.venvs import Venvs
-from bench.prepare.conversion_cost import existing_parent
+from bench.prepare.conversion_cost import Free, existing_parent, preflight_lines
 from bench.prepare.install import as_they_are
-from bench.prepare.preflight import Free, preflight_lines
 from bench.prepare.preparation import ASSUMED_PARAMETERS
 from bench.prepare.stage import preparation_for, wanted_artifacts
 from bench.run.planning import plan_for
@@ -49,8 +46,6 @@ class Place:
     """Where and how a machine measures.
 
     Args:
-        name: what desks call it.
-        labels: what desks group it by.
         folder: where the jobs of desks lie.
         results: where its runs lie, as those that are started on it by hand.
         command: measures, given the options of ``nox -s bench``.
@@ -95,12 +90,7 @@ class Member(Worker):  # type: ignore[misc]
 async def join(address: str, security: Security, place: Place, port: int, say: Say) -> None:
     """Be a machine of the fleet until the process is ended; joins again whenever the scheduler comes back.
 
-    Args:
-        address: of the scheduler.
-        security: see :func:`bench.fleet.connection.security_for`.
-        place: where it measures.
-        port: where the scheduler reaches this machine; 0 for any.
-        say: prints a line.
+    ``port``: where the scheduler reaches this machine; 0 for any.
 
     Raises:
         MachineError: the scheduler refuses this machine for good.
@@ -197,8 +187,6 @@ def measure(request: str, arguments: Sequence[str], config: str | None, every_s:
 
     Args:
         request: the id by which the run is found again.
-        arguments: options of ``nox -s bench``.
-        config: the text of a sweep file.
         every_s: how often the desk is told what it says.
     """
     place = this_place()

@@ -1,7 +1,5 @@
 """The scheduler of a lab: the engine's own, with its dashboard, which machines join."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -36,11 +34,7 @@ class Members(SchedulerPlugin):  # type: ignore[misc]
 async def serve(address: str, security: Security, dashboard: str | None, say: Say) -> None:
     """Let machines and desks come until the process is ended.
 
-    Args:
-        address: where it listens.
-        security: see :func:`bench.fleet.connection.security_for`.
-        dashboard: where its dashboard is shown, as ``HOST:PORT``; ``None`` for none.
-        say: prints a line.
+    ``dashboard``: where its dashboard is shown, as ``HOST:PORT``; ``None`` for none.
 
     Raises:
         MachineError: it cannot listen there.

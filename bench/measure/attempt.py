@@ -1,7 +1,5 @@
 """What is known of a run, of a load and of a worker while it is being measured."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,7 +49,6 @@ class LoadPlan:
 
     @property
     def path(self) -> Path | None:
-        """Where the artifact is."""
         return self.artifact.path if self.artifact is not None else None
 
 
@@ -60,14 +57,10 @@ class RunFacts:
     """What every row of a run shares, and how its visits are made.
 
     Args:
-        warmups: per cell and block, at least.
-        max_warmups: at most, while the series has not settled.
-        warmup_new_tokens: that a warm-up generates at most; ``None`` for as many as are timed.
         memory_cap_bytes: the most memory that a worker may take, without its model's files; ``None`` for no cap.
         embedding_share: of the model's parameters, in its embedding and its output layer.
         watched: takes the conditions of the machine before and after each visit.
         retry_crashed: whether a worker that crashes or hangs before a timed generation is tried once more.
-        say: prints one line of progress.
         unsettled: takes each series that had not settled when its warm-ups were used up.
     """
 
@@ -119,7 +112,6 @@ class Attempt:
     """One worker process and what is known of it so far.
 
     Args:
-        load_id: of its row.
         number: 1 for the first process of a visit, 2 for the one after a crash, ….
         devices: :class:`backends.contract.Device` as mappings, of all that the stack lists.
         first_request: prompt tokens, new tokens and batch size of the first generation.

@@ -1,7 +1,5 @@
 """Which prompts the generations of a cell take."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterable
 

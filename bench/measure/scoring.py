@@ -1,6 +1,4 @@
-"""The separate, untimed pass in which a load scores given texts: rows of the table ``quality``."""
-
-from __future__ import annotations
+"""The untimed passes: a load scores given texts (rows of the table ``quality``), and a stack profiles itself."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -12,10 +10,11 @@ from backends.spec import family
 from bench.errors import WorkerError, WorkerFailed, WorkerTimeout, WorkerUnsupported
 from bench.measure.attempt import LoadPlan, RunFacts, start_worker
 from bench.measure.store_rows import Row
+from bench.measure.verdict import Placement
 from bench.observe.clocks import Moment
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load, digest
-from bench.prepare.prompts import kind_of
+from bench.prepare.prompts import Prompt, kind_of
 from bench.store.schema import LONGEST
 
 _SLACK_S = 120.0
@@ -30,7 +29,6 @@ class Reference:
     """What loads are compared with.
 
     Args:
-        name: as it stands in the rows.
         file: of its distributions.
         answers: file of its answers to prompts.
     """
@@ -51,14 +49,7 @@ def score_load(
 ) -> list[Row]:
     """Have a worker of its own load ``load`` and score ``texts``.
 
-    Args:
-        load: what to load, as it is timed.
-        load_plan: its venv and artifact.
-        facts: of the run.
-        scratch: the worker's own folder.
-        texts: what it is to score, in this order.
-        reference: to compare with, if there is one.
-        seconds: how long it may score, the load not counted.
+    ``seconds``: how long it may score, the load not counted.
 
     Returns:
         one row per text that was reached, or one row that says why there is none. It raises no :class:`WorkerError`.
@@ -143,3 +134,24 @@ def _row(text: Text, scored: Mapping[str, Any], reference: Reference | None) -> 
     known = {name: scored[name] or None for name in _SCORED}
     compared = reference is not None and known["reference_log_probs"] is not None
     return {**_of_text(text), **known, "reference": reference.name if reference is not None and compared else None}
+
+
+NEW_TOKENS = 4
+"""A prefill and some decode steps; further steps have the same nodes."""
+
+
+def profile_load(load: Load, load_plan: LoadPlan, facts: RunFacts, scratch: Path, prompt: Prompt) -> Placement | None:
+    """Where the stack's own profile places ``load``; ``None`` where it has none, or nothing can be loaded.
+
+    A failed pass does not fail the load: the placement then says why there is no profile.
+    """
+    plan, profiled = load_plan, BACKENDS[load.backend].profiled
+    if load.device.partition(".")[0] not in profiled or plan.why_not is not None:
+        return None
+    model = (plan.path, load.device, load.precision, facts.threads, load.options)
+    try:
+        with start_worker(load, plan, facts, scratch) as worker:
+            worker.open()
+            return worker.profile(*model, prompt=prompt.ids, new_tokens=NEW_TOKENS)
+    except WorkerError as error:
+        return Placement("", {}, problem=str(error))

@@ -29,10 +29,7 @@ class Pace:
 def warm_up(ask: Callable[[int], Generated], least: int, most: int) -> tuple[int, bool]:
     """Ask until the series has settled, ``least`` times at least and ``most`` times at most.
 
-    Args:
-        ask: takes the ordinal of a warm-up.
-        least: how many warm-ups there are at least.
-        most: at most.
+    ``ask``: takes the ordinal of a warm-up.
 
     Returns:
         how many there were, and whether the series had settled by then.

@@ -1,7 +1,5 @@
 """Rows of the store, made from what a worker answered."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -10,10 +8,11 @@ from typing import Any
 from bench import processes
 from bench.errors import WorkerError, WorkerUnsupported
 from bench.measure.attempt import Attempt, LoadPlan, RunFacts
-from bench.measure.weights import changes_weights, weight_bits
+from bench.measure.verdict import changes_weights, weight_bits
 from bench.measure.worker import Generated
 from bench.plan.cells import Cell, Load, Request
 from bench.plan.plan import PlannedVisit
+from bench.prepare.cache import Artifact
 from bench.prepare.prompts import Prompt
 from bench.prepare.recipes import weight_recipe
 
@@ -40,7 +39,7 @@ def load_row(facts: RunFacts, planned: PlannedVisit, load_plan: LoadPlan, attemp
         "block": planned.block,
         "position": planned.position,
         **_device(planned.load.device, attempt),
-        **_weights(planned.load, load_plan, evidence),
+        **_weights(planned.load, load_plan.artifact, evidence),
         "backend_version": next(iter((evidence.get("versions") or {}).values()), None),
         **{name: evidence.get(name) for name in _FROM_EVIDENCE},
         "affinity": worker.affinity if worker else None,
@@ -149,11 +148,10 @@ def _request(asked: Request) -> Row:
     return {**asked._asdict(), "turn": asked.turn or None}
 
 
-def _weights(load: Load, load_plan: LoadPlan, evidence: Mapping[str, Any]) -> Row:
-    artifact = load_plan.artifact
+def _weights(load: Load, artifact: Artifact | None, evidence: Mapping[str, Any]) -> Row:
     if artifact is None:
         return {}
-    bits, source = weight_bits(load, load_plan, evidence), evidence
+    bits, source = weight_bits(load, artifact, evidence), evidence
     if not changes_weights(load, evidence):
         source = {name: getattr(artifact, name) for name in _BITS}
     return {

@@ -1,13 +1,15 @@
-"""Which device ran, as far as it can be verified."""
+"""Which device ran, and whether the weights are those asked for, as far as it can be verified."""
 
-from __future__ import annotations
-
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from backends.spec import hardware_of, names_for
+from backends.spec import ORIGINAL, hardware_of, names_for
 from bench.observe.busy import Busy
+from bench.plan.backends import BACKENDS
+from bench.plan.cells import Load
+from bench.prepare.cache import Artifact
 
 PROOF = 0.05
 """The share of the timed generations' wall time for which a device has to be busy to be verified by its counter.
@@ -92,8 +94,6 @@ class Verdict:
 
     Args:
         name: ``verified``, ``reported``, ``fallback``, ``simulated`` or ``unknown``.
-        executed: the device that ran, as far as known.
-        evidence: why, in a sentence or two.
         share: busy time of that device over the timed generations' wall time; for the CPU, the CPU time of the
             process. Several threads, or engines of a GPU, add up to more than 1. ``None`` without a counter.
     """
@@ -131,11 +131,9 @@ def judge(
     """Judge a load.
 
     Args:
-        requested: the device that was asked for.
         evidence: a :class:`backends.contract.Evidence` as a mapping.
         counters: of the generations so far. Counters that stand still are no fallback before a timed generation: a
             system may account for work late.
-        placement: the stack's own profile, where it has one.
         devices: all that the stack lists, each a :class:`backends.contract.Device` as a mapping.
     """
     note = str(evidence.get("note") or "")
@@ -217,3 +215,50 @@ def _counted(executed: str, shown: _Shown, counters: Counters, bound: float) -> 
     if bound > PROOF:
         words += f" Meanwhile its process used {counters.cpu_ns / 1e9:.2f} s of CPU time."
     return words
+
+
+MOST = 0.5
+"""The share of the weights that has to be what was asked for, the embedding and the output layer aside."""
+
+_GGUF = re.compile(r"i?q(\d)_")
+
+
+def changes_weights(load: Load, evidence: Mapping[str, Any]) -> bool:
+    """Whether a stack makes other weights on load, which it has to report: what lies on disk is not what runs."""
+    return bool(evidence.get("weight_bits")) or load.precision in BACKENDS[load.backend].made_on_load
+
+
+def weight_bits(load: Load, artifact: Artifact | None, evidence: Mapping[str, Any]) -> Mapping[str, float] | None:
+    """Weight format -> share of the parameters of a load; ``None`` for what holds no weights or does not tell."""
+    if artifact is None:
+        return None
+    return evidence.get("weight_bits") if changes_weights(load, evidence) else artifact.weight_bits
+
+
+def why_not_as_asked(load: Load, shares: Mapping[str, float] | None, embedding_share: float) -> str | None:
+    """Why a load may not go by its precision; ``None`` where it may, or where nothing is known of its weights.
+
+    Args:
+        shares: see :func:`weight_bits`.
+        embedding_share: of the parameters, in the embedding and the output layer. Recipes for int4 and int8 keep these
+            wider, and in a small model they may be most of it.
+    """
+    if not shares or load.precision == ORIGINAL:
+        return None
+    asked = sum(share for name, share in shares.items() if _precision(name) == load.precision)
+    if asked > MOST * (1 - embedding_share):
+        return None
+    takes = BACKENDS[load.backend].precisions(load.device) or ()
+    others = [_precision(name) for name in shares if _precision(name) in takes and _precision(name) != load.precision]
+    found = ", ".join(f"{share:.0%} {name}" for name, share in shares.items())
+    instead = f"ask for --precision {others[0]}, or for another stack" if others else "ask for another stack"
+    return (
+        f"only {asked:.0%} of the weights are {load.precision} ({found}): the stack does not make "
+        f"{load.precision} of most of this model's layers; {instead}"
+    )
+
+
+def _precision(name: str) -> str:
+    """The precision that a weight format counts as: a GGUF's ``q4_0`` is int4."""
+    found = _GGUF.match(name)
+    return f"int{found[1]}" if found else name

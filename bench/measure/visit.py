@@ -15,8 +15,7 @@ from bench.measure.attempt import Attempt, LoadPlan, RunFacts, start_worker
 from bench.measure.prompt_keys import prompt_key
 from bench.measure.settling import warm_up
 from bench.measure.store_rows import failure_row, load_row, success_row
-from bench.measure.verdict import Placement
-from bench.measure.weights import weight_bits, why_not_as_asked
+from bench.measure.verdict import Placement, weight_bits, why_not_as_asked
 from bench.measure.worker import Generated
 from bench.observe.clocks import Moment
 from bench.observe.machine_conditions import Watched
@@ -64,13 +63,11 @@ class _Series:
     rows: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, row: dict[str, Any], *, warmup: bool) -> None:
-        """Add a row, with its place in the series."""
         place = sum(one["warmup"] is warmup for one in self.rows)
         self.rows.append(row | {"iteration": place, "warmup": warmup})
 
     @property
     def timed(self) -> list[dict[str, Any]]:
-        """The rows of its timed generations."""
         return [row for row in self.rows if not row["warmup"]]
 
 
@@ -100,7 +97,6 @@ class Visit:
 
     @property
     def load(self) -> Load:
-        """What this visit loads."""
         return self.planned.load
 
     def measure(self, cell: Cell) -> Outcome:
@@ -119,7 +115,6 @@ class Visit:
         return self._ask(cell, attempt)
 
     def close(self) -> None:
-        """End the worker and commit its row."""
         attempt, self._attempt = self._attempt, None
         if attempt is not None:
             self._end(attempt)
@@ -162,7 +157,9 @@ class Visit:
         attempt.loaded = worker.load(plan.path, load.device, load.precision, self.facts.threads, load.options)
         attempt.memory = memory_of(worker.pid)
         self._refuse_fallback(attempt)
-        if reason := why_not_as_asked(load, weight_bits(load, plan, attempt.evidence), self.facts.embedding_share):
+        if reason := why_not_as_asked(
+            load, weight_bits(load, plan.artifact, attempt.evidence), self.facts.embedding_share
+        ):
             raise WorkerFailed(reason, error_type="OtherWeights")
         attempt.gauges = self.facts.instruments.gauges(worker.pid, load.device, worker.affinity)
 

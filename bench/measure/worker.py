@@ -1,7 +1,5 @@
 """The harness's side of the protocol: the questions to a worker, and its answers."""
 
-from __future__ import annotations
-
 import contextlib
 import subprocess
 import time
@@ -78,13 +76,10 @@ class WorkerProcess(ChildProcess):
     """One worker process. Use as a context manager: whatever happens, the process is gone afterwards.
 
     Args:
-        python: the interpreter of the backend's venv.
         target: ``module:Class`` of the backend.
         scratch: this worker's own folder: its working directory, with its output.
-        timeouts: how long each step may take.
         threads: the thread count for numeric libraries, in the environment; ``None`` leaves it.
         memory_cap: the most memory that it may take for a model, in bytes; ``None`` for no cap.
-        launch: additions to the start.
         remedy: what to do where the interpreter cannot be started or lacks the stack.
 
     Its ``pid`` is that of the working interpreter, which is not always the process that was started.
@@ -126,7 +121,6 @@ class WorkerProcess(ChildProcess):
             raise WorkerFailed(f"the worker speaks protocol {hello['protocol']}, the harness {PROTOCOL_VERSION}")
 
     def open(self) -> Opened:
-        """Import the stack."""
         self._ask("open", target=self.target)
         try:
             answer = self._await("opened", self.timeouts.open_s)
@@ -140,7 +134,6 @@ class WorkerProcess(ChildProcess):
     def load(
         self, artifact: Path | None, device: str, precision: str, threads: int | None, extra: Mapping[str, Any]
     ) -> Loaded:
-        """Load a model."""
         self._ask("load", **self._model(artifact, device, precision, threads, extra))
         answer = self._await("loaded", self.timeouts.load_s)
         return Loaded(answer["load_s"], answer["evidence"])
@@ -157,7 +150,6 @@ class WorkerProcess(ChildProcess):
         """Have the stack score texts with a model, given as for :meth:`load`, that it loads for that alone.
 
         Args:
-            model: see :meth:`load`.
             texts: :class:`backends.contract.Text` as mappings.
             reference: the file of a reference to compare with.
             seconds: after which the worker asks the stack for no more.
@@ -197,7 +189,6 @@ class WorkerProcess(ChildProcess):
         return Generated(*(answer[field.name] for field in fields(Generated)))
 
     def close(self) -> None:
-        """Ask the process to end, and make sure that it is gone."""
         # While it still owes an answer it does not read the request.
         if self.alive and not self._owes_answer:
             with contextlib.suppress(ChannelClosed, subprocess.TimeoutExpired):

@@ -1,7 +1,5 @@
 """GPUs and NPUs as the system lists them, with their drivers. Whether a stack can use one, the stack says."""
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Keeps the machine awake during a run. Where that fails, the run goes on."""
 
-from __future__ import annotations
-
 import select
 import subprocess
 from collections.abc import Sequence

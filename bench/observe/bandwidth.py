@@ -1,7 +1,5 @@
 """How fast this machine's CPU reads its memory: the limit of decoding, which reads every weight for every token."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor

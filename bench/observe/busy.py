@@ -16,7 +16,6 @@ class Busy:
     Args:
         gpu_ns: of the process, all engines of all GPUs added up.
         npu_ns: of the NPUs; on Linux of every process, on Windows of this one.
-        elapsed_ns: the time between the readings.
         gpus: adapter (see :class:`backends.contract.Device`) -> its busy time, for each GPU of the system.
         npus: the same of NPUs.
     """
@@ -54,7 +53,6 @@ class Reading:
     """All counters at a moment.
 
     Args:
-        at_ns: the moment, by ``time.perf_counter_ns``.
         gpu: engine, as ``adapter/…`` -> its counter; ``None`` where no GPU engine of the process is counted.
         npu: the same of NPUs.
         gpus: the adapters of all GPUs of the system, counted or not.

@@ -4,8 +4,6 @@ Python's ``time.monotonic`` and ``time.perf_counter`` stand still on Linux while
 Windows.
 """
 
-from __future__ import annotations
-
 import ctypes
 import sys
 import time

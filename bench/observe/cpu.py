@@ -1,7 +1,5 @@
 """The cores of this machine: performance and efficiency cores, physical and logical ones, usable ones."""
 
-from __future__ import annotations
-
 import ctypes
 import struct
 import sys

@@ -98,8 +98,7 @@ def find_emi(library: Any = None) -> FoundMeter:
 class EmiMeter:
     """Package channels of the Energy Meter Interface, added up.
 
-    Args:
-        meter: a started ``WindowsEMI`` of codecarbon, which returns the energy per channel since the call before.
+    ``meter``: a started ``WindowsEMI`` of codecarbon, which returns the energy per channel since the call before.
     """
 
     source = "Energy Meter Interface, by codecarbon: CPU packages, all processes"

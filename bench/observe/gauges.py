@@ -25,8 +25,6 @@ class Gauged:
     """What was read around one generation; ``None`` where the machine has no such counter.
 
     Args:
-        busy: of GPU and NPU.
-        energy_j: in joules.
         energy_source: which counter that is, and what it covers.
         cpu_frequency_mhz: clock of the CPUs that the worker may use.
         slept_s: how long the machine slept.

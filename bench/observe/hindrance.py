@@ -1,6 +1,4 @@
-"""What holds this process and its workers back whatever they compute: low priority, a tracer, an emulated CPU."""
-
-from __future__ import annotations
+"""What holds this process and its workers back: low priority, a tracer, an emulated CPU, a virtual machine."""
 
 import ctypes
 import os
@@ -13,7 +11,7 @@ import psutil
 
 from bench.observe.cgroup import own_groups
 from bench.observe.sysfs import text_of
-from bench.observe.windows import library
+from bench.observe.windows import library, registry_value
 
 _PROC = Path("/proc")
 _ARM64 = 0xAA64
@@ -87,3 +85,30 @@ def emulated_build(native: int, build: str) -> str | None:
     """The kind of CPU that a Python with the version string ``build`` was built for, if ``native`` is another kind."""
     found = re.search(r"\((AMD64|Intel)\)\]$", build)
     return found[1] if found and native == _ARM64 else None
+
+
+_DMI = Path("/sys/class/dmi/id")
+_CPUINFO = Path("/proc/cpuinfo")
+_BIOS = r"HARDWARE\DESCRIPTION\System\BIOS"
+_PRODUCTS = ("virtual machine", "virtualbox", "vmware", "kvm", "qemu", "bochs", "hvm domu", "parallels")
+
+
+def hypervisor() -> str | None:
+    """The hypervisor that the machine runs on; ``None`` where none is known."""
+    if sys.platform == "win32":
+        # The CPU's own flag is set on hardware too, where Windows itself runs on Hyper-V.
+        return virtual_product(registry_value(_BIOS, "SystemProductName") or "")
+    return linux_hypervisor(_DMI, _CPUINFO)
+
+
+def linux_hypervisor(dmi: Path, cpuinfo: Path) -> str | None:
+    """The product's name if it is that of a hypervisor; else whether the CPU has the flag ``hypervisor``."""
+    if (product := virtual_product(text_of(dmi / "product_name"))) is not None:
+        return product
+    flags = (line for line in text_of(cpuinfo).splitlines() if line.startswith("flags"))
+    return "/proc/cpuinfo: hypervisor" if "hypervisor" in next(flags, "").split() else None
+
+
+def virtual_product(name: str) -> str | None:
+    """``name`` if it is that of a hypervisor."""
+    return name.strip() if any(product in name.lower() for product in _PRODUCTS) else None

@@ -1,7 +1,5 @@
 """Whether workers and converters are kept from the network here; asked of a process like theirs."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

@@ -4,8 +4,6 @@ Sources: the kernel's ``drm-usage-stats`` documentation for fdinfo, and ``intel_
 6.11 on). i915 and amdgpu count nanoseconds per engine, xe counts cycles beside the engine's clock.
 """
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Collection, Iterable, Mapping

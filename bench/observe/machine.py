@@ -1,7 +1,5 @@
 """The machine as run.json has it: from an allow-list, without the names of host and user."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import platform

@@ -1,7 +1,5 @@
 """Memory of a worker by the system's counters, and whether it is about to run out."""
 
-from __future__ import annotations
-
 import re
 import sys
 from dataclasses import dataclass

@@ -9,8 +9,6 @@ not known where the region ended before the driver took a sample. In a container
 the driver's do not match, and nothing is known.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,11 +28,7 @@ class NvidiaGpu:
 
 
 class NvidiaGpus:
-    """All GPUs of NVIDIA's driver; none where there is no driver.
-
-    Args:
-        nvml: ``pynvml``, or what answers like it.
-    """
+    """All GPUs of NVIDIA's driver; none where there is no driver."""
 
     def __init__(self, nvml: Any = pynvml) -> None:
         self._nvml = nvml

@@ -1,7 +1,5 @@
 """The packages of each worker venv, as its own interpreter lists them."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess
@@ -15,6 +13,7 @@ from packaging.utils import canonicalize_name
 
 from backends.no_secrets import without_secrets
 from backends.speed_variables import home_folder
+from bench.errors import cause
 from bench.plan.venvs import Venv
 
 PACKAGES_FILE = "packages.json"
@@ -56,7 +55,7 @@ def _describe(venv: Venv) -> dict[str, Any]:
     try:
         return {"interpreter": without_home(venv.python), **installed_packages(venv.python), **locked(venv.python)}
     except (OSError, subprocess.SubprocessError, ValueError) as error:
-        return {"interpreter": without_home(venv.python), "failed": [f"it does not list its packages: {error}"]}
+        return {"interpreter": without_home(venv.python), "failed": [f"it does not list its packages: {cause(error)}"]}
 
 
 def tools(conversion: Venv | None) -> dict[str, dict[str, Any]]:

@@ -1,7 +1,5 @@
 """Where the power comes from, and whether the machine is set to save it."""
 
-from __future__ import annotations
-
 import ctypes
 import sys
 import uuid

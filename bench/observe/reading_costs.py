@@ -1,7 +1,5 @@
 """What the observers read on this machine, and what a reading of each costs."""
 
-from __future__ import annotations
-
 import os
 import statistics
 import sys

@@ -1,7 +1,5 @@
 """Reads the small files of ``/sys`` and ``/proc``. What cannot be read is empty, never an error."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 

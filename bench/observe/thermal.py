@@ -1,7 +1,5 @@
 """The CPU's temperature, and how often or how far it was throttled."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,8 +7,8 @@ from typing import Any
 
 import psutil
 
-from bench.observe.pdh import PdhQuery
 from bench.observe.sysfs import counts_of
+from bench.observe.windows_counters import PdhQuery
 
 _CPUS = Path("/sys/devices/system/cpu")
 _CHIPS = ("coretemp", "k10temp", "zenpower", "cpu_thermal", "acpitz")

@@ -1,7 +1,5 @@
 """Libraries and registry values of Windows; on other systems there are none."""
 
-from __future__ import annotations
-
 import ctypes
 import sys
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Every backend that a run can ask for: this project's own, and those that installed packages offer."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 

@@ -82,7 +82,6 @@ class Load:
     key: str = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Make the key once: a large plan asks for it many times."""
         object.__setattr__(self, "key", digest(self.identity))
 
     @property
@@ -123,7 +122,6 @@ class Cell:
     key: str = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Make the key once: a large plan asks for it many times."""
         # A cell has the key that it had before there was another ask, or a chat.
         again = {} if self.ask == "first" else {"ask": self.ask}
         turn = {"turn": self.turn} if self.turn else {}

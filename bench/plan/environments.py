@@ -101,7 +101,6 @@ class Environment:
 
     @property
     def packages(self) -> tuple[str, ...]:
-        """The names of what it pins."""
         return tuple(name for pin in (*self.pins, *self.beside) if (name := package_name(pin)) is not None)
 
     def pins_any(self, requirements: Iterable[str]) -> bool:

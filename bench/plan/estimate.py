@@ -1,7 +1,5 @@
 """A guess of how long a sweep takes, made before anything ran; a measured figure replaces it after the first block."""
 
-from __future__ import annotations
-
 from backends.spec import ORIGINAL
 from bench.plan.cells import Cell, Request
 from bench.plan.flags import PROFILES
@@ -28,13 +26,7 @@ def guess_seconds(plan: Plan, options: Options, parameters: int) -> float:
 
 
 def _turn_seconds(cell: Cell, parameters: int, most: int | None = None) -> float:
-    """What is asked for one number: of an answer from a prefix cache, first what fills the cache, then the rest.
-
-    Args:
-        cell: whose request is answered.
-        parameters: of the model.
-        most: new tokens at most.
-    """
+    """What is asked for one number: of an answer from a prefix cache, first what fills the cache, then the rest."""
     request, precision = cell.request.shortened(most), cell.load.precision
     before = request.before_again if cell.ask == "again" else None
     if before is None:

@@ -1,7 +1,5 @@
 """The table of flags, for pytest, our own ``--help`` and the sweep file."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -290,7 +288,6 @@ def parser(session: str = "bench") -> Parser:
         description=_SESSIONS[session],
         epilog="Comma lists and repeated flags mean the same. pytest's own options work too: -k, -x, --collect-only, "
         "--junit-xml, --benchmark-*; see `pytest --help`.",
-        allow_abbrev=False,
     )
     for flag in FLAGS:
         own.add_argument(flag.option, **flag.arguments())

@@ -1,7 +1,5 @@
 """What a run was asked for: flags over sweep file over defaults, all checked."""
 
-from __future__ import annotations
-
 import math
 import secrets
 from collections.abc import Callable, Mapping
@@ -121,7 +119,7 @@ def read_workers(value: Any, where: str) -> dict[str, str]:
     for entry in v.listed(value):
         name, equals, python = entry.partition("=")
         if not equals or not python or name not in BACKENDS:
-            raise UsageError(f"{where}: expected NAME=PYTHON with a name of {', '.join(BACKENDS)}, got {entry!r}")
+            raise UsageError(f"{where}: expected NAME=PYTHON with a name of {', '.join(BACKENDS)}, got '{entry}'")
         # Not resolved: a venv's interpreter is a link, and following it would leave the venv.
         interpreter = v.path(python, where)
         if not interpreter.is_file():

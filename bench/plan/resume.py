@@ -1,7 +1,5 @@
 """The options of a stored run as raw values, so that it is carried on by the same ones."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -52,11 +50,6 @@ def _load_options(options: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 
 def options_again(record: Mapping[str, Any], given: Mapping[str, Any], root: Path) -> Options:
     """The options that a run was begun with, and of ``given`` what may be another.
-
-    Args:
-        record: run.json.
-        given: see :func:`bench.plan.flags.raw_values`.
-        root: see :func:`bench.plan.options.resolve_options`.
 
     Raises:
         UsageError: more is given, and differs.

@@ -1,7 +1,5 @@
 """A sweep in a TOML file, which CI keeps beside its workflow: the axes and counts, no programs or packages."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Raw values from a command line or a sweep file, made into what they mean, or refused in one line."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Sequence
@@ -175,7 +173,7 @@ def load_options(value: Any, where: str) -> dict[str, dict[str, Any]]:
         backend, dot, key = target.partition(".")
         if not (equals and dot) or backend not in BACKENDS:
             raise UsageError(
-                f"{place}: expected BACKEND.KEY=VALUE with a backend of {', '.join(BACKENDS)}, got {entry!r}"
+                f"{place}: expected BACKEND.KEY=VALUE with a backend of {', '.join(BACKENDS)}, got '{entry}'"
             )
         known = BACKENDS[backend].options
         if key not in known:

@@ -42,7 +42,6 @@ class Venv:
     """An interpreter with one inference stack, or why there is none.
 
     Args:
-        python: the interpreter; ``None`` where there is none.
         unsupported: why the stack's packages do not exist for this platform or Python.
         failed: the installer's last lines.
         remedy: what to do where the stack cannot be imported with the interpreter, which is no part of what a venv is.

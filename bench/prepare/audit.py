@@ -1,7 +1,5 @@
 """Which packages of the lock files have known faults, by pip-audit, and which of those faults were judged."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys
@@ -18,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from bench import PROJECT_ROOT
-from bench.errors import BenchError, PrepareError
+from bench.errors import BenchError, PrepareError, cause
 from bench.plan.environments import known_groups
 from bench.prepare import locks
 
@@ -37,8 +35,6 @@ class Fault:
     """A known fault of a locked package.
 
     Args:
-        package: the name.
-        version: as locked.
         ids: the database's own, and those of others for the same fault.
         fixed: the versions that have it no more.
     """
@@ -79,8 +75,8 @@ def judgements(file: Path = JUDGED_FILE) -> list[Judgement]:
         ]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise PrepareError(
-            f"{file.name} cannot be read ({type(error).__name__}: {error}): each entry [[judged]] has package, "
-            "version, ids, date and reason"
+            f"{file.name} cannot be read ({type(error).__name__}: {cause(error, file)}): each entry [[judged]] "
+            "has package, version, ids, date and reason"
         ) from error
 
 
@@ -97,9 +93,7 @@ def locked_packages() -> dict[tuple[str, str], list[str]]:
 def faults_of(packages: Iterable[tuple[str, str]], options: Sequence[str]) -> Iterator[Fault]:
     """The known faults of packages.
 
-    Args:
-        packages: names and versions.
-        options: of pip-audit: whom to ask.
+    ``options``: of pip-audit: whom to ask.
 
     Raises:
         AuditError: there is no answer.

@@ -1,7 +1,5 @@
 """Where artifacts live: found by what they were made from, never half-made."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
@@ -68,14 +66,12 @@ class ArtifactKey:
 
     @property
     def digest(self) -> str:
-        """64 hex digits."""
         return digest_of(
             {"source": self.source, "recipe": dict(self.recipe), "versions": dict(self.versions)}, length=64
         )
 
     @property
     def folder(self) -> str:
-        """The folder's name in the store."""
         return f"{self.format}-{self.digest[:_KEPT_DIGITS]}"
 
 
@@ -84,12 +80,10 @@ class Artifact:
     """A finished artifact.
 
     Args:
-        precision: the weight format that was asked for; empty for what has none.
         digest: of source, recipe and converter versions, 64 hex digits.
         weight_bits: weight format -> share of the stored parameters; ``None`` for what holds no weights.
         bits_per_weight: stored bits of weights, scales and zero points, over the model's parameters (tied ones once).
         bits_read_per_weight: of these, without tables of which a token reads one row; ``None`` if that is not known.
-        manifest: all that is known about it, as kept in ``manifest.json``.
     """
 
     path: Path

@@ -1,7 +1,5 @@
 """Whether artifacts, and the models that users have themselves, are still what was made or measured."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -47,11 +45,7 @@ def _digests_of(folder: Path) -> frozenset[str]:
 def check_model(kind: str, spec: str, measured: str, store: ArtifactStore) -> list[str]:
     """In which way a user's own model is not what was measured; nothing of a model that this project has made.
 
-    Args:
-        kind: as in run.json.
-        spec: the model as it was named.
-        measured: its digest then.
-        store: holds the copies of ready-made models.
+    ``measured``: its digest then.
     """
     if kind not in ("directory", *READY_MADE):
         return []

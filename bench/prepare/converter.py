@@ -1,7 +1,5 @@
 """One conversion as a process of its own, in the conversion venv, and the end of it when the user wants no more."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 from collections.abc import Callable, Iterable, Mapping

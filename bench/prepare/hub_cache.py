@@ -4,8 +4,6 @@ Its layout is ``models--OWNER--NAME/snapshots/REVISION/FILES``, and ``refs/main`
 see https://huggingface.co/docs/huggingface_hub/guides/manage-cache.
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A model of the Hugging Face hub: which commit is meant, and its download."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 import shutil
@@ -38,7 +36,6 @@ class HubModel:
 
     Args:
         label: ``owner/name``.
-        commit: 40 hex digits.
         files: name -> what :mod:`backends.convert.hub_lookup` says of it; empty for a model that was downloaded before.
         facts: what the hub says of the model; ``None`` where that is not enough.
     """
@@ -82,12 +79,7 @@ def find_model(
 
     Where the hub cannot be asked, it is the commit that the same revision was before, if that is here.
 
-    Args:
-        source: of the kind ``hub``.
-        store: of what was downloaded.
-        converter: has the hub's client.
-        key_of: the key, by its commit, under which the model is kept.
-        say: shows a line to the user.
+    ``key_of``: the key, by its commit, under which the model is kept.
 
     Raises:
         UsageError: there is no such model, or none that can be converted, or the user has no access to it.
@@ -166,13 +158,7 @@ def _facts(found: Mapping[str, Any]) -> ModelFacts | None:
 def download(model: HubModel, source: ModelSource, folder: Path, output: Path, converter: Converter, say: Say) -> None:
     """Put the files of ``model`` into ``output``; say every ten seconds how far it is.
 
-    Args:
-        model: which files.
-        source: whose model it is.
-        folder: what has come lies there until all has, so that an interrupted download is gone on with.
-        output: the empty folder of the artifact.
-        converter: has the hub's client.
-        say: shows a line to the user.
+    ``folder``: what has come lies there until all has, so that an interrupted download is gone on with.
 
     Raises:
         MachineError: the disk has no room for it.
@@ -215,8 +201,6 @@ class Progress:
     Args:
         have: bytes that have come so far.
         whole: bytes that come in all.
-        say: shows a line to the user.
-        clock: in seconds.
     """
 
     def __init__(
@@ -226,7 +210,6 @@ class Progress:
         self._told = (clock(), have())
 
     def __call__(self) -> None:
-        """Say it, if that was not done in the last seconds."""
         (then, before), now = self._told, self._clock()
         if now - then < _EVERY_S:
             return

@@ -3,8 +3,6 @@
 The noxfile calls this on nox's own Python, so beside the standard library it imports only what nox brings.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import os
@@ -23,6 +21,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from bench import PROJECT_ROOT
+from bench.errors import cause
 from bench.observe.packages import LOCK_FILE, PACKAGES_FILE, listed_packages
 from bench.plan.environments import CONVERSION, HARNESS, Environment, Here, package_name, this_machine
 from bench.prepare import locks
@@ -159,10 +158,7 @@ class Installation:
     A context, at whose end installers that are still at work are ended; what they left is never taken for a venv. What
     goes wrong with one venv is its outcome: other stacks can still be measured.
 
-    Args:
-        session: says what happens.
-        uv: installs what it can; ``None`` has pip install all.
-        programs: run virtualenv, pip and uv.
+    ``uv``: installs what it can; ``None`` has pip install all.
     """
 
     def __init__(self, session: Session, uv: Uv | None = None, programs: Programs | None = None) -> None:
@@ -231,7 +227,7 @@ class Installation:
             lost = damage(one.name)
             lines = [f"the installer ended well, and {lost}"] if lost else []
         except (InstallError, OSError) as error:
-            lines = complaints(log, f"no virtual environment could be made: {error}")
+            lines = complaints(log, f"no virtual environment could be made: {cause(error)}")
             lines = mismatch(log, one) or lines
         finally:
             self.lines.end(one.name)
@@ -439,7 +435,6 @@ def too_deep(root: Path, here: Here, *, long_paths: bool) -> str | None:
 
 
 def _has_long_paths() -> bool:
-    """Whether Windows was told to allow paths of any length."""
     if sys.platform != "win32":
         return True
     else:  # noqa: RET505 - the checker for types reads one platform at a time

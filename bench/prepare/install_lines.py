@@ -1,7 +1,5 @@
 """What the terminal shows while venvs are made: on a terminal a line for each that changes in place."""
 
-from __future__ import annotations
-
 import logging
 import os
 import re
@@ -77,17 +75,14 @@ class Lines:
             self._drawing.start()
 
     def log(self, line: str) -> None:
-        """Say what happens."""
         with self._above():
             self._session.log(line)
 
     def warn(self, line: str) -> None:
-        """Say what went wrong."""
         with self._above():
             self._session.warn(line)
 
     def error(self, line: str) -> None:
-        """Say why the session cannot go on, and end it."""
         self._session.error(line)
 
     def show(self, line: str) -> None:
@@ -103,7 +98,6 @@ class Lines:
             self._changing[name] = _Line(time.monotonic())
 
     def tell(self, name: str, line: str) -> None:
-        """Take a line that an installer of the venv ``name`` prints."""
         _NOX.log(_OUTPUT, "%s: %s", name, line)
         for begins, words in _STEPS:
             if found := begins.match(line.strip()):

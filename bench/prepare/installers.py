@@ -3,8 +3,6 @@
 This runs on nox's own Python, so beside the standard library it imports only what nox brings.
 """
 
-from __future__ import annotations
-
 import ast
 import os
 import re
@@ -21,10 +19,13 @@ from packaging.version import Version
 
 from backends.no_secrets import without_secrets
 from bench import PROJECT_ROOT
+from bench.last_words import last_words
 from bench.plan.environments import Environment, Here, package_name
 from bench.prepare import locks
 from bench.prepare.locks import lock_of
 
+_FAULT = "ERROR: Exception:"
+"""How pip's log names an exception that pip did not expect; its traceback follows."""
 FOREIGN = (
     *("PYTHONPATH", "PYTHONHOME", "PYTHONPLATLIBDIR", "PYTHONUSERBASE", "PYTHONSTARTUP", "PYTHONINSPECT"),
     *("PYTHONSAFEPATH", "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__"),
@@ -68,6 +69,9 @@ _GUARDED = (
     "sys.exit(run_and_end_with_input(sys.argv[2:]))"
 )
 
+_PRINTING = {"PYTHONIOENCODING": "utf-8:replace"}
+"""Else pip fails on Windows where it is to print a path that the system's code page cannot have."""
+
 Tell = Callable[[str], None]
 """Takes a line that a program prints."""
 
@@ -99,7 +103,6 @@ class Programs:
         Args:
             command: the program and its arguments.
             env: variables beside those of this process; ``None`` for one that it does not get.
-            tell: gets each line as it comes.
             errors: whether what goes to standard error counts as printed.
 
         Raises:
@@ -112,7 +115,7 @@ class Programs:
                 raise CancelledError
             process = subprocess.Popen(
                 guarded,
-                env={name: value for name, value in {**os.environ, **env}.items() if value is not None},
+                env={name: value for name, value in {**os.environ, **_PRINTING, **env}.items() if value is not None},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT if errors else subprocess.DEVNULL,
@@ -212,8 +215,11 @@ def complaints(log: Path, otherwise: str) -> list[str]:
     """The installer's errors and hints, or else its last lines, without time stamps and keys in URLs; at most five."""
     if not log.exists():
         return [otherwise]
-    text = without_secrets(log.read_text("utf-8", errors="replace"))
-    logged = (re.sub(r"^\S+,\d+ +", "", line)[:500] for line in text.splitlines())
+    text = re.sub(r"^\S+,\d+ ", "", without_secrets(log.read_text("utf-8", errors="replace")), flags=re.MULTILINE)
+    # Where pip fails itself, what it failed by is at the end of its traceback.
+    before, fault, raised = text.partition(f"{_FAULT}\n")
+    text = f"{before}ERROR: {last_words(raised)}" if fault else text
+    logged = (line.strip()[:500] for line in text.splitlines())
     # The last error of packages that exclude each other is an address with advice.
     lines = [line for line in logged if line.strip() and not line.startswith("ERROR: ResolutionImpossible")]
     # What pip hints at is how to mend it, such as Windows' limit to the length of paths.

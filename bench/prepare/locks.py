@@ -5,8 +5,6 @@
 beside the standard library it imports only ``packaging``.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re
@@ -47,7 +45,6 @@ class Row:
 
     @property
     def name(self) -> str:
-        """The normalized name."""
         return canonicalize_name(Requirement(self.requirement).name)
 
     def __str__(self) -> str:
@@ -151,9 +148,7 @@ def without(rows: Sequence[Row], roots: Iterable[str], package: str, needs: Iter
     """``rows`` less ``package``, of which another build is installed, and less what that build does not need.
 
     Args:
-        rows: of a lock.
         roots: the requirements that the lock was made from.
-        package: whose build it is.
         needs: the requirements of that build.
     """
     wanted = {str(canonicalize_name(Requirement(one).name)) for one in (*roots, *needs)} - {package}
@@ -163,12 +158,7 @@ def without(rows: Sequence[Row], roots: Iterable[str], package: str, needs: Iter
 
 
 def unlocked(rows: Iterable[Row], installed: Mapping[str, str]) -> tuple[str, ...]:
-    """The installed packages that are not of the lock, with their versions.
-
-    Args:
-        rows: all that was installed by hash.
-        installed: name -> version.
-    """
+    """The installed packages that are not of the lock, with their versions."""
     held = {(row.name, version) for row in rows for version in re.findall(r"==([^\s;]+)", row.requirement)[:1]}
     found = ((name, version) for name, version in installed.items() if (canonicalize_name(name), version) not in held)
     return tuple(f"{name} {version}" for name, version in sorted(found))

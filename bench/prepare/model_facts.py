@@ -1,7 +1,5 @@
 """What a model directory says about itself, by its configuration and safetensors headers; no weights are loaded."""
 
-from __future__ import annotations
-
 import struct
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -14,7 +12,7 @@ from typing import Any
 from backends.bounded_json import read_json
 from backends.hf_folder import context_tokens, text_settings
 from backends.hf_weights import NotWholeError, Tensor, embedding_of, learned_tensors, output_layer
-from bench.errors import UsageError
+from bench.errors import UsageError, cause
 
 WEIGHT_FORMATS = {"F32": "fp32", "F16": "fp16", "BF16": "bf16", "I8": "int8", "U8": "int8"}
 _ALIKE = ("mistral", "mixtral", "phi3", "phimoe", "starcoder2")
@@ -73,7 +71,8 @@ def unreadable_refused(directory: Path) -> Iterator[None]:
         raise UsageError(f"the model {directory} cannot be used: {error}") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, struct.error) as error:
         raise UsageError(
-            f"{directory} cannot be read as a model directory ({type(error).__name__}: {error}): download it again"
+            f"{directory} cannot be read as a model directory ({type(error).__name__}: {cause(error)}): "
+            "download it again"
         ) from error
 
 
@@ -139,5 +138,4 @@ def _values(config: Mapping[str, Any]) -> int:
 
 
 def _named(config: Mapping[str, Any], *names: str) -> Any:
-    """The setting that architectures have under one of ``names``."""
     return config[next((name for name in names if name in config), names[0])]

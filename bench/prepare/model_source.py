@@ -54,7 +54,6 @@ class ModelSource:
     Args:
         kind: where it comes from.
         spec: what was typed, or the path that this stands for.
-        label: its name for people, without the revision.
         quantized: the way in which its weights are quantized already, of a directory.
     """
 
@@ -167,7 +166,7 @@ def resolve_model(spec: str) -> ModelSource:
     if _HUB_ID.fullmatch(spec):
         return ModelSource("hub", spec, spec.partition("@")[0])
     raise UsageError(
-        f"the model {spec!r} is no existing directory and no hub id: give a Hugging Face directory, owner/name, "
+        f"the model '{spec}' is no existing directory and no hub id: give a Hugging Face directory, owner/name, "
         f"{SYNTHETIC_PREFIX}<{'|'.join(SHAPES)}> or {DEFAULT_SPEC}"
     )
 
@@ -194,7 +193,6 @@ _REMEDY = (
 
 
 def _local(spec: str) -> ModelSource:
-    """The model that lies at the path ``spec``."""
     typed = _path(spec)
     found = snapshot_of(typed)
     if found.is_dir():
@@ -230,7 +228,6 @@ def _directory(spec: str, typed: Path, directory: Path) -> ModelSource:
 
 
 def _gguf(spec: str, file: Path) -> ModelSource:
-    """The model that the GGUF ``file`` is, or is a part of."""
     try:
         parts = parts_of(file)
     except MissingPartError as error:

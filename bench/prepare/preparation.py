@@ -1,7 +1,5 @@
 """What a run needs of one model, made once in the conversion venv and kept in the cache."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import time
@@ -54,10 +52,7 @@ class PreparedModel:
     """A model on this disk.
 
     Args:
-        source: what was asked for.
         path: a Hugging Face directory (safetensors, configuration, tokenizer), or a ready-made artifact.
-        facts: what its files say.
-        digest: of where it comes from.
         revision: the commit of the repository that it comes from; ``None`` where that is not known.
         note: what a reader of a report must know about its weights.
     """
@@ -152,7 +147,6 @@ class Preparation(ABC):
 
     @property
     def _note(self) -> str | None:
-        """What a reader of a report must know about the model."""
         return self.source.note
 
     @abstractmethod
@@ -162,7 +156,6 @@ class Preparation(ABC):
         Args:
             artifact_format: ``huggingface``, ``openvino-ir``, ``ort-genai`` or ``gguf``.
             precision: the weight format; ``original`` takes the weights as they are.
-            device: the device that will execute, e.g. ``CPU`` or ``NPU``.
             int4: see :func:`bench.prepare.recipes.recipe_for`.
 
         Raises:
@@ -202,12 +195,10 @@ class Preparation(ABC):
         """
 
     def _tokenizer(self) -> Path:
-        """The folder with the model's tokenizer."""
         return self._path
 
     @property
     def _tokenizer_digest(self) -> str:
-        """Of what the tokenizer comes from."""
         return self._digest
 
     @property

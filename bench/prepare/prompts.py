@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.errors import PrepareError, UsageError
+from bench.errors import PrepareError, UsageError, cause
 from bench.plan.cells import digest
 
 PROMPTS_FILE = "prompts.json"
@@ -35,7 +35,6 @@ class PromptKey(NamedTuple):
     Args:
         prompt_tokens: ids of the prompt, a BOS included.
         ordinal: 0, 1, … for timed iterations; -1, -2, … for warm-ups.
-        row: index within the batch.
     """
 
     prompt_tokens: int
@@ -47,10 +46,8 @@ class PromptKey(NamedTuple):
 class Prompt:
     """A prompt.
 
-    Args:
-        prompt_id: names it in a run: ``<prompt_tokens>/<block>/<ordinal>/<row>``, block 0 for warm-ups; and of the
-            beginning of another how many of its tokens that has.
-        kind: the kind of work that its text comes from.
+    ``prompt_id``: names it in a run: ``<prompt_tokens>/<block>/<ordinal>/<row>``, block 0 for warm-ups; and of the
+    beginning of another how many of its tokens that has.
     """
 
     ids: tuple[int, ...]
@@ -92,7 +89,7 @@ class PromptBook:
             return cls.from_json(json.loads(file.read_text("utf-8")))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise PrepareError(
-                f"the prompts in {file} cannot be read ({error}): remove them with `nox -s clean`"
+                f"the prompts in {file} cannot be read ({cause(error, file)}): remove them with `nox -s clean`"
             ) from error
 
     @classmethod

@@ -3,8 +3,6 @@
 No stack reads it where it lies. What :mod:`bench.prepare.vet` takes of it is linked into a folder of the cache.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -116,8 +114,6 @@ class ReadyMade(Preparation):
 
     @cached_property
     def _copy(self) -> Artifact:
-        """What is taken of the model, in the cache."""
-
         def make(output: Path) -> Made:
             self._checked.add(key.digest)
             place(self._taken, output, self._say)

@@ -1,7 +1,5 @@
 """How each artifact is made: everything that changes the result, in plain values that go into its digest."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -99,14 +97,8 @@ def recipe_for(
 ) -> Recipe:
     """The recipe of a model artifact.
 
-    Args:
-        artifact_format: of the artifact.
-        precision: its weight format.
-        device: that will execute.
-        facts: of the model.
-        int4: how int4 weights are made, a key of :data:`INT4`; where it is empty, the first of the format, but
-            ``plain`` for ONNX Runtime on other devices than the CPU: not every provider has a kernel for its mixture.
-        corpus: texts for a recipe that needs some.
+    ``int4``: how int4 weights are made, a key of :data:`INT4`; where it is empty, the first of the format, but
+    ``plain`` for ONNX Runtime on other devices than the CPU: not every provider has a kernel for its mixture.
 
     Raises:
         UsageError: no converter makes ``artifact_format`` in ``precision`` for ``device``, or in this way.

@@ -1,7 +1,5 @@
 """Makes the lock files by uv's resolver, which answers for systems and Pythons that are not here."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import tempfile
@@ -48,7 +46,6 @@ def renew(python: str, minors: Iterable[int], *, upgrade: bool) -> Iterator[str]
     """Write the lock of every dependency group, one after the other, and say what is in it.
 
     Args:
-        python: has uv.
         minors: of the Pythons 3 that count.
         upgrade: whether packages that are not pinned become the newest; else they stay as they are in the lock.
 
@@ -64,7 +61,6 @@ def renew(python: str, minors: Iterable[int], *, upgrade: bool) -> Iterator[str]
 
 
 def _rows(python: str, group: str, minors: Sequence[int], *, upgrade: bool) -> list[Row]:
-    """What the lock of a group is to hold."""
     facts = Environment(group, group, ()).facts
     systems = [
         f"sys_platform == '{system}' and python_version == '3.{minor}'{_CPYTHON}"
@@ -101,10 +97,7 @@ def _compile(python: str, group: str, requirements: Iterable[str], options: Sequ
 def _trimmed(rows: Sequence[Row], packages: Iterable[Mapping[str, Any]], minors: Sequence[int]) -> list[Row]:
     """``rows`` with the hashes of files that can be installed alone.
 
-    Args:
-        rows: of the resolver.
-        packages: the same in the format of ``pylock.toml``.
-        minors: of the Pythons 3 that count.
+    ``packages``: the same in the format of ``pylock.toml``.
     """
     accepted: set[str] = set()
     for package in packages:
@@ -125,7 +118,6 @@ def _plain(rows: Sequence[Row], pinned: Iterable[str]) -> list[Row]:
 
 
 def _can_be_installed(wheel: Mapping[str, Any], minors: Sequence[int]) -> bool:
-    """Whether a wheel is for a system and a Python of this project."""
     try:
         tags = parse_wheel_filename(wheel.get("name") or str(wheel["url"]).rpartition("/")[2])[3]
     except InvalidWheelFilename:

@@ -1,7 +1,5 @@
 """The prepare stage: a model source in; its directory, its artifacts and its prompts out, made once and kept."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property

@@ -1,7 +1,5 @@
 """What must be as it was for a run to be carried on, and what may be another, which the run then says."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -22,7 +20,6 @@ def refuse_changes(earlier: Earlier, record: Mapping[str, Any], load_plans: Mapp
     """Compare what was measured with what would be measured now.
 
     Args:
-        earlier: of the run that is carried on.
         record: what run.json would hold now.
         load_plans: ``load_key`` -> what would be started and loaded now.
 
@@ -57,7 +54,6 @@ def other_conditions(then: Mapping[str, Any], record: Mapping[str, Any]) -> dict
 
 
 def _as_stored(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record as it reads from run.json."""
     stored: dict[str, Any] = json.loads(json.dumps({"schema_version": SCHEMA_VERSION, **record}))
     return stored
 

@@ -1,7 +1,5 @@
 """What each load of a run needs, or why it cannot be measured: gathered before the first visit."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 

@@ -4,8 +4,6 @@ The locks are files in the system's folder for temporary files, one per run, wit
 are refused. A file that nobody holds is of a run that was killed, and is removed by the next one.
 """
 
-from __future__ import annotations
-
 import atexit
 import json
 import os
@@ -108,7 +106,6 @@ class MachineLock:
         return [_found(())] if shared else []
 
     def release(self) -> None:
-        """Let others measure."""
         self._lock.release()
         for file in (self._description, Path(self._lock.lock_file)):
             with suppress(OSError):

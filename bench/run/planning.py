@@ -1,7 +1,5 @@
 """From raw flags to a plan for this machine, by what is known of it without starting anything."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,10 +19,6 @@ from bench.run.resume import find_resumable
 
 def plan_for(flags: Mapping[str, Any], root: Path) -> tuple[Options, Plan]:
     """The plan for a command line on this machine.
-
-    Args:
-        flags: see :func:`bench.plan.flags.raw_values`.
-        root: the folder that holds ``results/`` and ``reports/``.
 
     Raises:
         UsageError: the request is invalid.

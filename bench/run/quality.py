@@ -14,7 +14,6 @@ import pyarrow.compute as pc
 
 from backends.contract import Question, Text
 from backends.spec import OPENVINO_PROVIDERS, family
-from bench.analyse.agreement import read_right_answers
 from bench.errors import BenchError, MachineError, PrepareError, WorkerFailed
 from bench.measure.attempt import LoadPlan, RunFacts
 from bench.measure.prompt_keys import Shapes, prompt_key
@@ -69,12 +68,8 @@ def questions_of(
     begin alike, one of them has another first word there than here, and its answers are not compared.
 
     Args:
-        book: to cut them from.
         cells: of the run; those beyond the context are left out.
-        shapes: of the sweep.
         block: the first that is measured.
-        repeats: of each cell.
-        context_tokens: of the model.
     """
     new_tokens: dict[int, int] = {}
     keys: set[PromptKey] = set()
@@ -103,12 +98,7 @@ def reference_for(
 
     Args:
         asked: the option ``reference``.
-        loads: that are to be compared with it.
-        preparer: of their model.
-        texts: that it is to score.
-        questions: that it is to answer.
         context_tokens: of the model; longer texts are left out.
-        say: prints one line of progress.
     """
     scoring = any(family(load.device) in BACKENDS[load.backend].scores for load in loads)
     if asked != "auto" or preparer is None or not scoring:
@@ -129,6 +119,8 @@ def keep_answers(folder: Path, reference: Reference | None) -> None:
 
 def keep_pieces(run: StoredRun, preparer: Preparation | None, say: Say) -> None:
     """Keep in the run's folder what the ids of its answers read as, so that a report shows them as text."""
+    from bench.analyse.agreement import read_right_answers  # noqa: PLC0415 - scipy is not for collecting
+
     if preparer is None:
         return
     answers = run.table("generations", ["token_ids"])["token_ids"]
@@ -153,7 +145,6 @@ class Measured:
     Args:
         load_keys: of the loads that have a number.
         start_s: key of a load -> time to start its worker and to load it, the median of its processes.
-        seconds: that all its visits took.
         block: the first in which something was measured.
     """
 
@@ -218,16 +209,7 @@ def on_cpu(load: Load) -> Load | None:
 
 @dataclass(frozen=True, slots=True)
 class QualityPass:
-    """Scores ``texts`` with loads of a run.
-
-    Args:
-        texts: see :func:`texts_of`.
-        reference: what is compared with, if it is there.
-        context_tokens: of the model; a longer text is left out.
-        load_plans: ``load_key`` -> what to start and load.
-        facts: of the run.
-        say: prints one line of progress.
-    """
+    """Scores ``texts`` with loads of a run; ``context_tokens``: of the model; a longer text is left out."""
 
     texts: Sequence[Text]
     reference: Reference | None
@@ -247,10 +229,7 @@ class QualityPass:
         """Have each of ``loads`` that has numbers score the texts, and commit its rows when it has.
 
         Args:
-            loads: of the run.
-            measured: what the run has measured of them.
             seconds: how long all of it may take, starts and loads included. What one load leaves is for the others.
-            commit: takes rows of the table ``quality``.
             scored: load key and device of what was scored before.
 
         Raises:

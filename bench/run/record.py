@@ -1,7 +1,5 @@
 """run.json: the options, the plan, the model, the machine, the packages. All of it from an allow-list."""
 
-from __future__ import annotations
-
 import subprocess
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -55,11 +53,7 @@ def run_record(
     """The record of a run, without its id and schema version.
 
     Args:
-        command: how to repeat it.
-        options: of the command line.
         cells: all requested cells, also those that are not supported.
-        model: its record.
-        facts: what the visits share.
         venvs: backend -> its Python and packages.
         memory_read_bytes_per_s: see :func:`bench.observe.bandwidth.read_bandwidth`; ``None`` if no model is run.
         network: why workers keep the network of the machine; ``None`` where they have none.

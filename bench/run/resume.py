@@ -5,8 +5,6 @@ run's folder ``interrupted/``, which no analysis reads, and a fresh process is a
 the tables come out as those of a run that nothing interrupted, but for times.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -117,12 +115,7 @@ class _StoredCell:
 
 
 class Earlier:
-    """What a run that is carried on has measured.
-
-    Args:
-        run: as it lies there.
-        repeats: timed generations of a cell that was asked all.
-    """
+    """What a run that is carried on has measured; ``repeats``: timed generations of a cell that was asked all."""
 
     def __init__(self, run: StoredRun, repeats: int) -> None:
         self.run = run
@@ -133,7 +126,6 @@ class Earlier:
 
     @property
     def _begun(self) -> set[str]:
-        """The visits that have any row."""
         begun = {visit for visit, _ in self._cells} | {_visit_of(row["load_id"]) for row in self._loads}
         return begun - {_NO_VISIT}
 
@@ -210,10 +202,7 @@ class Earlier:
     def carry_on(self, writer: RunWriter, plan: Plan, changed: Mapping[str, Any]) -> None:
         """Begin a further sitting: write it down in run.json, and set aside what is to be measured again.
 
-        Args:
-            writer: of the run.
-            plan: as for :meth:`replay`.
-            changed: see :func:`bench.run.changes.other_conditions`.
+        ``changed``: see :func:`bench.run.changes.other_conditions`.
         """
         then, sittings = self.run.record, self._sittings_before()
         sitting: dict[str, Any] = {"began_at": datetime.now(UTC).isoformat()}
@@ -253,7 +242,6 @@ class Earlier:
 
 
 def _reached() -> pc.Expression:
-    """The rows of loads that the quality pass came to."""
     return pc.field("error_type").is_null() | (pc.field("error_type") != "Interrupted")
 
 
@@ -270,7 +258,6 @@ def _visit_of(load_id: str) -> str:
 
 
 def _stored_cells(run: StoredRun, repeats: int) -> dict[tuple[str, str], _StoredCell]:
-    """Visit and cell key -> what is stored of that cell."""
     columns = ("load_id", "cell_key", "warmup", "status", "invalid_reason", "ttft_ns", "itl_ns")
     rows = (row for batch in run.batches("generations", columns, _ROWS_AT_ONCE) for row in batch.to_pylist())
     found = {}

@@ -1,7 +1,5 @@
 """The quality pass of a run that was stored before: the same loads, as long as they are still what was timed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -96,9 +94,7 @@ def score_stored(run: StoredRun, options: Options, venvs: Venvs, seconds: float 
     Args:
         run: is finished, and of this machine.
         options: the model, as in the record of the run, the cache, and what to do if another run measures here.
-        venvs: of the stacks.
         seconds: how long it may take; ``None`` for as long as after a run.
-        say: prints one line of progress.
 
     Raises:
         BenchError: no load can be scored, or the rows cannot be written.

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import PrepareError, UsageError
 from bench.measure.attempt import LoadPlan, RunFacts
 from bench.measure.child_process import worker_variables
-from bench.measure.profiling import profile_load
 from bench.measure.prompt_keys import Shapes, prompt_key, shapes_of, warmup_ordinals
+from bench.measure.scoring import profile_load
 from bench.measure.store_rows import impossible_rows
 from bench.measure.verdict import Placement
 from bench.measure.visit import Interrupted, Outcome, Visit
@@ -32,18 +32,16 @@ from bench.plan.estimate import quality_seconds
 from bench.plan.options import Options
 from bench.plan.plan import Plan, PlannedVisit, reference_load
 from bench.plan.venvs import Venvs
+from bench.prepare.conversion_cost import Free, preflight_lines
 from bench.prepare.model_source import resolve_model
-from bench.prepare.preflight import Free, preflight_lines
 from bench.prepare.preparation import ASSUMED_PARAMETERS, Preparation, Say
 from bench.prepare.prompts import Prompt, PromptBook, PromptKey
 from bench.prepare.stage import beyond_context, preparation_for, wanted_artifacts
-from bench.run.cooling import Cooling
+from bench.run.between_visits import Cooling, InterimReport, Progress, Stopper
 from bench.run.doctor.readiness import look
 from bench.run.guard.guard import Guard, strict_failure
-from bench.run.interim import InterimReport
 from bench.run.load_plans import in_pairs, named_venvs, plan_load
 from bench.run.machine_lock import hold_machine
-from bench.run.progress import Progress
 from bench.run.quality import Measured, QualityPass, keep_answers, keep_pieces, questions_of, reference_for, texts_of
 from bench.run.record import (
     NO_MODEL,
@@ -55,7 +53,6 @@ from bench.run.record import (
     unprepared_record,
 )
 from bench.run.resume import MEASURED_BEFORE, Earlier, offer
-from bench.run.stopping import Stopper
 from bench.scratch import Scratch
 from bench.store.reader import open_run
 from bench.store.writer import RunWriter, new_run_id
@@ -342,9 +339,7 @@ class BenchSession:
     def samples_ns(self, label: str, metric: str) -> list[float]:
         """The recorded times to first token of a cell, or all its inter-token latencies, in nanoseconds.
 
-        Args:
-            label: of the cell.
-            metric: ``ttft`` or ``itl``.
+        ``metric``: ``ttft`` or ``itl``.
         """
         if self.writer is None or not self.began:
             return []

@@ -6,8 +6,6 @@ read here first: in the compact protocol of Thrift, with the fields that https:/
 defines. The metadata of pyarrow's columns are not asked: its version 26 ends the process for some that are damaged.
 """
 
-from __future__ import annotations
-
 import struct
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -131,11 +129,6 @@ class Chunk:
     """One column in one group of rows.
 
     Args:
-        leaf: the column.
-        rows: of the group.
-        values: of the column.
-        begin: where its first page lies.
-        size: of all of its pages, in bytes.
         least: the least value, as bytes; ``None`` where it is not said.
         greatest: likewise.
     """

@@ -1,7 +1,5 @@
 """Gathers many small files into one; safe to stop at any moment."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Container, Iterable, Iterator
@@ -12,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from backends.bounded_json import parse_json
-from bench.errors import StoreError
+from bench.errors import StoreError, cause
 from bench.store.bounds import open_parquet
 from bench.store.files import remove_file, write_tables
 
@@ -47,7 +45,6 @@ def rewrite(folder: Path, tables: Iterable[pa.Table]) -> None:
 
 
 def _groups(path: Path) -> Iterator[pa.Table]:
-    """The rows of a file, group by group."""
     try:
         # Closed before the file is written over or removed, which Windows refuses otherwise.
         with pq.ParquetFile(path) as file:
@@ -55,7 +52,7 @@ def _groups(path: Path) -> Iterator[pa.Table]:
             if not file.num_row_groups:
                 yield file.schema_arrow.empty_table()
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise StoreError(f"cannot read {path}: {error}") from error
+        raise StoreError(f"cannot read {path}: {cause(error, path)}") from error
 
 
 def live_files(folder: Path, without: Container[Path] = ()) -> list[Path]:
@@ -85,4 +82,4 @@ def _gathered(folder: Path) -> set[str]:
             metadata = file.schema_arrow.metadata or {}
         return set(parse_json(metadata.get(_GATHERED, b"[]")))
     except (OSError, ValueError, TypeError, pa.ArrowException) as error:
-        raise StoreError(f"cannot read {compacted}: {error}") from error
+        raise StoreError(f"cannot read {compacted}: {cause(error, compacted)}") from error

@@ -10,8 +10,6 @@ A row group holds rows of one run, so that a run is read without the others. Wha
 of the dataset.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from backends.file_names import is_plain
-from bench.errors import NewerSchemaError, StoreError
+from bench.errors import NewerSchemaError, StoreError, cause
 from bench.store.bounds import check, open_parquet, read_footer
 from bench.store.files import read_json, write_json
 from bench.store.remote import fetch_missing
@@ -219,7 +217,7 @@ class Dataset:
                 with file:
                     found = file.read_row_groups(groups.get(run_id, []), use_threads=False).to_pylist()
             except (OSError, ValueError, pa.ArrowException) as error:
-                raise StoreError(f"cannot read {path}: {error}") from error
+                raise StoreError(f"cannot read {path}: {cause(error, path)}") from error
             if found:
                 return dict(found[0])
         raise StoreError(f"{self.root} names the run {run_id} and does not hold it: collect it again")

@@ -1,7 +1,5 @@
 """The digests of a run's files, recorded at its end: what has changed since then is damaged, or was edited."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 

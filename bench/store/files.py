@@ -1,7 +1,5 @@
 """Writes files so that a reader only ever sees them whole."""
 
-from __future__ import annotations
-
 import json
 import os
 import secrets
@@ -49,10 +47,7 @@ def write_table(path: Path, table: pa.Table) -> None:
 def write_tables(path: Path, tables: Iterable[pa.Table], metadata: Mapping[bytes, bytes] | None = None) -> None:
     """Write ``tables`` of one schema, one at least, as one parquet file to ``path``, whole or not at all.
 
-    Args:
-        path: of the file.
-        tables: taken one after the other; a group of rows is written when it has some tens of megabytes.
-        metadata: of the file's schema.
+    ``tables``: taken one after the other; a group of rows is written when it has some tens of megabytes.
     """
     _commit(path, lambda partial: _write_groups(partial, iter(tables), metadata))
 

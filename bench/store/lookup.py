@@ -3,8 +3,6 @@
 Runs lie in a results folder, each in a folder of its own, or in a dataset, whose runs are named as if they did.
 """
 
-from __future__ import annotations
-
 import fnmatch
 import glob
 from collections import Counter
@@ -25,11 +23,7 @@ def find_runs(
 ) -> list[StoredRun]:
     """The runs that ``names`` mean, in their order, each once.
 
-    Args:
-        names: ids, folders or globs.
-        results: where runs lie.
-        read: what is done with each run first.
-        leave_out: told why a run that a glob means cannot be opened or read; ``None``: that is an error too.
+    ``leave_out``: told why a run that a glob means cannot be opened or read; ``None``: that is an error too.
 
     Raises:
         UsageError: a name means no run.

@@ -7,15 +7,13 @@
     labels = ["lunar-lake", "32 GB", "driver-beta"]
 """
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.errors import UsageError
+from bench.errors import UsageError, cause
 
 MACHINES = "machines.toml"
 
@@ -40,7 +38,7 @@ def machine_names(folder: Path) -> dict[str, MachineName]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {file}: {error}") from error
+        raise UsageError(f"cannot read {file}: {cause(error, file)}") from error
     names = {machine: _named(file, machine, one) for machine, one in found.items()}
     known: dict[str, str] = {}
     for machine, one in names.items():

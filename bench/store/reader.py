@@ -1,6 +1,9 @@
-"""A run as it is read: finished, still running, or killed."""
+"""A run as it is read, finished, still running, or killed, and whether its JSON files hold what readers need.
 
-from __future__ import annotations
+A shape is a type, a list with the shape of its entries, an object with the shapes of the names that are read, or
+:class:`Each`, an object with any names. A name with ``!`` at its end has to be there; ``null`` may stand for others.
+Names that no shape has are left alone: later versions may add some.
+"""
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,20 +11,174 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from backends import bounded_json
-from bench.errors import NewerSchemaError, StoreError
+from bench.errors import NewerSchemaError, StoreError, cause
 from bench.store.bounds import check, open_parquet
 from bench.store.compact import COMPACT_NAME, live_files
 from bench.store.dataset import DOCUMENTS, is_dataset, open_dataset, open_part
 from bench.store.files import LARGEST_JSON, read_json
 from bench.store.schema import SCHEMA_VERSION, TABLES, in_columns
-from bench.store.shape import BESIDE, RUN, flaw
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """An object with any names, whose values all have this shape."""
+
+    shape: Any
+
+
+class Number:
+    """Any number, of those that 64 bits hold."""
+
+
+class Count:
+    """A whole number of things that are gone through."""
+
+
+_MOST = 10**6
+_LONGEST_TEXT = 100_000
+_SHOWN = 60
+
+_CELL = {
+    "cell_key!": str,
+    "load_key!": str,
+    "label": str,
+    "prompt_tokens!": Count,
+    "new_tokens!": Count,
+    "batch_size!": Count,
+    "ask": str,
+    "turn": Count,
+}
+_LOAD = {
+    "load_key!": str,
+    **dict.fromkeys(("label", "variant", "backend", "device", "precision"), str),
+    "options": Each(object),
+}
+_COUNTS = ("blocks", "max_blocks", "repeats", "warmups", "max_warmups", "warmup_new_tokens", "threads")
+_CORES = ("physical_cores", "logical_cores", "performance_cores", "efficiency_cores")
+_DEVICES = [Each(object)]
+_SITTING = {
+    "began_at!": str,
+    **dict.fromkeys(("ended_at", "reason"), str),
+    **dict.fromkeys(("block", "position"), Count),
+    "changed": Each([object]),
+}
+
+RUN: Final[Mapping[str, Any]] = {
+    **dict.fromkeys(("run_id", "created_at", "command", "machine_id"), str),
+    "seed": int,
+    "options": {
+        **dict.fromkeys(("model", "reference", "profile"), str),
+        **dict.fromkeys(_COUNTS, Count),
+        # A number of them, or "stack".
+        "threads": object,
+        **dict.fromkeys(("interval_target", "cooldown_s", "cooldown_c", "cooldown_max_s"), Number),
+        "load_options": Each(Each(object)),
+        "quality_limits": {"degraded": Number, "broken": Number},
+    },
+    "project": Each(str),
+    "model": {
+        **dict.fromkeys(("name", "kind", "digest", "revision", "note"), str),
+        **dict.fromkeys(("context_tokens", "vocab_size", "parameters", "embedding_parameters"), int),
+        "kv_cache_values_per_token": Number,
+    },
+    "plan": {
+        "profile": str,
+        **dict.fromkeys(_COUNTS, Count),
+        "interval_target": Number,
+        "max_time_s": Number,
+        "variants": Each({"spec!": str, "kind": str, "backend": str}),
+        "loads": [_LOAD],
+        "cells": [_CELL],
+    },
+    "machine": {
+        "cpu": {"name": str, "architecture": str, **dict.fromkeys(_CORES, int)},
+        "memory_bytes": int,
+        "memory_read_bytes_per_s": Number,
+        "usable": {"memory_bytes": int, "logical_cores": int, "cpu_quota": Number},
+        **dict.fromkeys(("os", "kernel", "power_source", "power_mode", "governor"), str),
+        "settings": Each(object),
+        "gpus": _DEVICES,
+        "npus": _DEVICES,
+    },
+    "venvs": Each(
+        {"python": str, "interpreter": str, "packages": Each(str), "failed": [str], "unsupported": str},
+    ),
+    "observers": Each({"source": str, "cost_us": Number}),
+    "selection": {"by": str, "selected": int, "planned": int},
+    "sittings": [_SITTING],
+}
+"""Of run.json."""
+
+_ADAPTIVE = {
+    **dict.fromkeys(("blocks", "reached", "cells"), Count),
+    "target": Number,
+    "ended_by": str,
+    "not_reached": [str],
+}
+BESIDE: Final[Mapping[str, Any]] = {
+    "end.json": {"reason!": str, "ended_at": str, "detail": {"adaptive": _ADAPTIVE}},
+    "answers.json": {"reference!": str, "answers!": Each([int])},
+    "pieces.json": Each(str),
+    "digests.json": Each(str),
+}
+"""File beside run.json, without which a run is still read -> its shape."""
+
+_NAMES: Mapping[Any, str] = {
+    str: f"no text of at most {_LONGEST_TEXT:,} characters",
+    int: "no whole number",
+    Count: f"no whole number from 0 to {_MOST:,}",
+    Number: "no number",
+}
+
+
+def flaw(value: Any, shape: Any, where: str = "") -> str | None:
+    """What is wrong with ``value``, in words that begin with its place; ``None`` where nothing is."""
+    if shape is object:
+        return None
+    if isinstance(shape, list):
+        return _flaw_of_list(value, shape[0], where)
+    if isinstance(shape, Mapping | Each):
+        return _flaw_of_object(value, shape, where)
+    return None if _fits(value, shape) else f"{where} is {_NAMES[shape]}"
+
+
+def _fits(value: Any, shape: Any) -> bool:
+    if shape is str:
+        return isinstance(value, str) and len(value) <= _LONGEST_TEXT
+    if isinstance(value, bool):
+        return False
+    if shape is Number:
+        return isinstance(value, int | float) and abs(value) < 2.0**63
+    return isinstance(value, int) and (0 <= value <= _MOST if shape is Count else abs(value) < 2**63)
+
+
+def _flaw_of_list(value: Any, shape: Any, where: str) -> str | None:
+    if not isinstance(value, list):
+        return f"{where} is no list"
+    found = (flaw(one, shape, f"{where}[{place}]") for place, one in enumerate(value))
+    return next(filter(None, found), None)
+
+
+def _flaw_of_object(value: Any, shape: Mapping[str, Any] | Each, where: str) -> str | None:
+    if not isinstance(value, dict):
+        return f"{where or 'it'} is no object"
+    parts = dict.fromkeys(value, shape.shape) if isinstance(shape, Each) else shape
+    for name, part in parts.items():
+        key = name if isinstance(shape, Each) else name.removesuffix("!")
+        place = f"{where}.{key[:_SHOWN]}" if where else key[:_SHOWN]
+        if key != name and value.get(key) is None:
+            return f"{place} is missing"
+        if value.get(key) is not None and (found := flaw(value[key], part, place)) is not None:
+            return found
+    return None
+
 
 REMEDY = (
     "put a copy of it back; what was measured lies in the parquet files beside it, which any reader of parquet reads"
@@ -37,7 +194,6 @@ class StoredRun:
 
     Args:
         path: the folder; of a run of a dataset, the dataset's folder and the run's id.
-        record: run.json.
         end: end.json, which a run lacks that still goes on or was killed.
         damaged: files that are left out, each with what is wrong with it; of run.json, parts of it.
         shared: of a run of a dataset, table -> the files that hold its rows among those of other runs.
@@ -74,10 +230,7 @@ class StoredRun:
     def table(self, name: str, columns: Sequence[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
         """Rows of one of :data:`bench.store.schema.TABLES`, in the order in which they were committed.
 
-        Args:
-            name: the table.
-            columns: which columns to read; all by default. A column that an older run lacks is null.
-            where: selects rows, by any columns.
+        ``columns``: which columns to read; all by default. A column that an older run lacks is null.
         """
         names = list(columns or TABLES[name].names)
         return pa.concat_tables([_part(TABLES[name], names).empty_table(), *self.groups(name, names, where)])
@@ -167,12 +320,11 @@ def without_damaged(run: StoredRun) -> StoredRun:
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Names the file in the error of one that cannot be read."""
     try:
         yield
     except (OSError, ValueError, pa.ArrowException) as error:
         # A damaged name is no UTF-8.
-        raise StoreError(f"cannot read {path}: {' '.join(str(error).split())}") from error
+        raise StoreError(f"cannot read {path}: {' '.join(cause(error, path).split())}") from error
 
 
 def _part(schema: pa.Schema, columns: Sequence[str]) -> pa.Schema:
@@ -194,9 +346,7 @@ def open_run(path: Path, *, rest: bool = False) -> StoredRun:
 
     Of its JSON files but run.json those that are damaged are left out, as if they were not there.
 
-    Args:
-        path: of the run.
-        rest: whether a run.json whose parts are not all as a run writes them is taken without those parts.
+    ``rest``: whether a run.json whose parts are not all as a run writes them is taken without those parts.
 
     Raises:
         StoreError: there is no run, or its run.json is damaged.
@@ -253,6 +403,5 @@ def _record(run: StoredRun, file: Path) -> dict[str, Any]:
 
 
 def _why(error: StoreError, file: Path) -> str:
-    """What is wrong with ``file``, which the reader of the report knows by its name."""
     said = str(error).removeprefix(f"cannot read {file}: ").removeprefix(f"cannot read {file.name} of {file.parent}: ")
     return said.replace(str(file), file.name)

@@ -4,8 +4,6 @@ A dataset there is read through a mirror, a folder on this machine that names it
 fetched once, since a file of a dataset never changes.
 """
 
-from __future__ import annotations
-
 import re
 import secrets
 from collections.abc import Iterable, Iterator, Sequence

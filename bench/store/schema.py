@@ -11,8 +11,6 @@ A reader of version v reads every version up to v. Columns are only ever added; 
 ``null`` means not measured, never zero. Times in ``_ns`` are whole nanoseconds, in ``_s`` seconds.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import pyarrow as pa

@@ -1,7 +1,5 @@
 """A run as it is written: run.json first, then parquet cell by cell, end.json last."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import suppress

@@ -21,8 +21,8 @@ def main(arguments: Sequence[str]) -> int:
         asked = _parser().parse_args(arguments)
         names, stacks = asked.only or list(MODELS), asked.stack or list(STACKS)
         venvs = Venvs.from_environment(read_workers(asked.worker or [], "--worker"))
-        study = Study(asked.folder.resolve(), venvs, _say)
-        _print_table(study, names, stacks)
+        with Study(asked.folder.resolve(), venvs, _say) as study:
+            _print_table(study, names, stacks)
     except BenchError as error:
         return print_refusal(error)
     except KeyboardInterrupt:
@@ -56,7 +56,7 @@ def _say(line: str) -> None:
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="nox -s studies -- architectures", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog="nox -s studies -- architectures", description=__doc__)
     parser.add_argument("--only", action="append", choices=MODELS, help="only this model; repeatable")
     parser.add_argument("--stack", action="append", choices=STACKS, help="only this stack; repeatable")
     parser.add_argument("--worker", action="append", metavar="BACKEND=PYTHON", help="as in `nox -s bench`; repeatable")

@@ -150,7 +150,7 @@ def _goal(value: float, most: float, unit: str) -> str:
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="nox -s studies -- dataset", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog="nox -s studies -- dataset", description=__doc__)
     parser.add_argument("--runs", type=int, default=5000, metavar="N", help="runs in all (default: 5000)")
     parser.add_argument("--machines", type=int, default=40, metavar="N", help="machines (default: 40)")
     parser.add_argument(

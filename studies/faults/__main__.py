@@ -52,7 +52,7 @@ def _kill_all(home: Path, kills: int, seed: int) -> dict[str, Outcome]:
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="nox -s studies -- faults", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog="nox -s studies -- faults", description=__doc__)
     parser.add_argument("--kills", type=int, default=200, metavar="N", help="how often (default: 200)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the moments (default: 1)")
     return parser

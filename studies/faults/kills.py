@@ -6,6 +6,7 @@ import random
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -143,7 +144,8 @@ def _left_behind(sweep: Sweep) -> list[str]:
     _, alive = psutil.wait_procs(list(sweep.processes()), timeout=_WORKERS_END_S)
     found = [f"process {process.pid} was left behind" for process in alive]
     for process in alive:
-        process.kill()
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
     return found
 
 

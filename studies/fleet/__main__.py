@@ -120,13 +120,13 @@ def ask_many(folder: Path, asked: Namespace) -> int:
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="nox -s studies -- fleet", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog="nox -s studies -- fleet", description=__doc__)
     studies = parser.add_subparsers(required=True, metavar="faults | desk")
-    faults = studies.add_parser("faults", help="kill, cut off and slow down machines", allow_abbrev=False)
+    faults = studies.add_parser("faults", help="kill, cut off and slow down machines")
     faults.add_argument("--blocks", type=int, default=30, metavar="N", help="of each machine's sweep (default: 30)")
     faults.add_argument("--cut-s", type=float, default=60, metavar="S", help="how long one is cut off (default: 60)")
     faults.set_defaults(study=break_everything)
-    desk = studies.add_parser("desk", help="ask many machines that measure nothing", allow_abbrev=False)
+    desk = studies.add_parser("desk", help="ask many machines that measure nothing")
     desk.add_argument("--machines", type=int, default=200, metavar="N", help="(default: 200)")
     desk.set_defaults(study=ask_many)
     return parser

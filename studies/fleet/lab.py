@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -16,6 +17,7 @@ import psutil
 from bench import PROJECT_ROOT
 from bench.commands.child import surroundings
 from bench.commands.fleet import BENCH
+from bench.processes import process_group
 from bench.store.reader import open_run
 from bench.store.schema import TABLES
 
@@ -98,7 +100,7 @@ class Lab:
                 env={**surroundings(), **variables},
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
+                **process_group(),
             )
         self._running.append(process)
         return process
@@ -124,7 +126,9 @@ class Lab:
         """Kill a process and all that it started, as a power cut does."""
         below = psutil.Process(process.pid).children(recursive=True)
         for one in (psutil.Process(process.pid), *below):
-            one.kill()
+            # On Windows a venv's python.exe takes the interpreter with it.
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
         psutil.wait_procs(below, timeout=10)
         process.wait(10)
 

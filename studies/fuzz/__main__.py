@@ -51,7 +51,7 @@ def _fuzz(name: str, folder: Path, seconds: float) -> int:
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="nox -s studies -- fuzz", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog="nox -s studies -- fuzz", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10, metavar="N", help="in all (default: 10)")
     parser.add_argument(
         "--reader", action="append", choices=tuple(READERS), help="may be given several times (default: all)"

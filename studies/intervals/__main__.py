@@ -43,12 +43,11 @@ def _parser() -> Parser:
     parser = Parser(
         prog="nox -s studies -- intervals",
         description="What the intervals and verdicts of this project are worth. Without a command: simulate.",
-        allow_abbrev=False,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(name: str, what: str) -> argparse.ArgumentParser:
-        return commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.", allow_abbrev=False)
+        return commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
 
     simulated_options(command("simulate", "coverage, false calls and power on noise whose truth is known"))
     fitted_options(command("fit", "the parameters of the noise, from stored runs"))

@@ -3,7 +3,8 @@
 The request is a JSON object: ``target``, ``artifact``, ``device``, ``precision``, ``threads``, ``extra`` as for a
 worker's load; ``prompts``, one per pair, and ``warmups``, all of different ids; ``new_tokens``; and ``result``, the
 file that the answer is written to: per pair, ``{"worker": [ttft_ns, tpot_ns], "bare": [ttft_ns, tpot_ns]}``. With
-``"loops": "bare"`` the bare loop alone takes each prompt, as in a script without this project.
+``"loops": "bare"`` the bare loop alone takes each prompt, as in a script without this project; ``imports`` are then
+what else it imports, each ``module:name``, and ``packages`` a folder in which it finds packages too.
 """
 
 from __future__ import annotations
@@ -57,6 +58,10 @@ def bare_alone(session: Session, loop: BareLoop, prompts: Sequence[Sequence[int]
 def main(request: Mapping[str, Any]) -> None:
     """Load, warm up, measure, and write the answer."""
     full_speed()
+    sys.path += filter(None, [request.get("packages")])
+    for imported in request.get("imports", ()):
+        module, _, name = imported.partition(":")
+        getattr(importlib.import_module(module), name)
     module_name, _, class_name = request["target"].partition(":")
     backend = getattr(importlib.import_module(module_name), class_name)()
     loop: BareLoop = importlib.import_module(f"studies.bare_loops.{module_name.rpartition('.')[2]}").bare_loop

@@ -54,7 +54,7 @@ def _say_growth(tokens: Sequence[int], measured: Sequence[Sequence[Rendering]]) 
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="nox -s studies -- report-speed", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog="nox -s studies -- report-speed", description=__doc__)
     parser.add_argument(
         "--tokens", type=int, nargs="+", default=TOKENS, metavar="N", help="recorded tokens (default: 1 and 10 million)"
     )

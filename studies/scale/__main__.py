@@ -92,7 +92,7 @@ def _stored(home: Path, cells: int) -> Iterator[str]:
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="nox -s studies -- scale", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog="nox -s studies -- scale", description=__doc__)
     parser.add_argument(
         "--cells", type=int, default=2000, metavar="N", help="of the sweep (default: 2000; 0 leaves it out)"
     )

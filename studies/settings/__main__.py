@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="nox -s studies -- settings", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog="nox -s studies -- settings", description=__doc__)
     parser.add_argument(
         "--only", action="append", choices=[one.name for one in SETTINGS], help="only this setting; repeatable"
     )

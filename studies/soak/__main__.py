@@ -81,7 +81,7 @@ def _found(run: StoredRun) -> Iterator[str]:
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="nox -s studies -- soak", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog="nox -s studies -- soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=30, metavar="N", help="for how long (default: 30)")
     parser.add_argument("--backend", default="ort-genai", metavar="NAME", help="the stack (default: ort-genai)")
     parser.add_argument(

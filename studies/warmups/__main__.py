@@ -123,7 +123,7 @@ def _request(asked: argparse.Namespace) -> Asked:
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="nox -s studies -- warmups", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog="nox -s studies -- warmups", description=__doc__)
     parser.add_argument("--minutes", type=float, default=14, metavar="N", help="for how long (default: 14)")
     parser.add_argument(
         "--backend", action="append", choices=tuple(BACKENDS), metavar="NAME", help="only this stack; repeatable"

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import errno
 import inspect
+import os
 import re
+from pathlib import Path
 
 import pytest
 
 from bench import errors
-from bench.errors import WorkerError
+from bench.errors import WorkerError, cause
 
 ALL = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if kind.__module__ == "bench.errors"]
 
@@ -41,3 +44,22 @@ def test_a_worker_error_is_named_by_its_class() -> None:
 
 def test_a_worker_error_may_be_named_by_what_the_worker_raised() -> None:
     assert errors.WorkerFailed("no", error_type="ArtifactError").error_type == "ArtifactError"
+
+
+SHARED = "C:\\data set\\a.json"
+MISSING = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), SHARED)
+
+
+@pytest.mark.parametrize(
+    ("error", "named", "said"),
+    [
+        (MISSING, None, f"{MISSING.strerror}: {SHARED}"),
+        (MISSING, Path("another"), f"{MISSING.strerror}: {SHARED}"),
+        (MISSING, Path(SHARED), MISSING.strerror),
+        (OSError(errno.ENOSPC, "No space left on device"), None, "No space left on device"),
+        (OSError("no parquet file"), None, "no parquet file"),
+        (ValueError("no JSON"), Path(SHARED), "no JSON"),
+    ],
+)
+def test_a_cause_has_its_path_once_and_as_it_is_typed(error: Exception, named: Path | None, said: str) -> None:
+    assert cause(error, named) == said

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import queue
-import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from datetime import datetime
@@ -17,16 +15,13 @@ import pytest
 from bench.plan.flags import raw_values
 from bench.plan.options import resolve_options
 from bench.plan.plan import make_plan
+from bench.processes import end_tree
+from tests.support.sweeps import INTERRUPT
 
 pytestmark = pytest.mark.process
 
 # What this fixture gives is defined in the conftest beside this file.
 Sweep = Any
-
-if sys.platform == "win32":
-    INTERRUPT = signal.CTRL_BREAK_EVENT
-else:
-    INTERRUPT = signal.SIGINT
 
 
 class Watched:
@@ -68,8 +63,7 @@ def watch(sweep: Sweep, request: pytest.FixtureRequest) -> Callable[..., Watched
 
         def end() -> None:
             if process.poll() is None:
-                for one in [*psutil.Process(process.pid).children(recursive=True), process]:
-                    one.kill()
+                end_tree(process.pid)
             process.wait(10)
             assert process.stdout is not None
             process.stdout.close()

@@ -15,6 +15,12 @@ from bench.processes import child_environment, working_process
 from bench.store.schema import LOADS
 
 ACCESS_VIOLATION = 0xC0000005
+WAITING = (sys.executable, "-c", "import sys; sys.stdin.read()")
+"""A program that ends with its input.
+
+It is not killed at its start: on Windows the ``python.exe`` of a venv that ends before it has put the interpreter, its
+child, into its job leaves it behind.
+"""
 
 
 def test_the_process_that_was_started_is_the_one_that_works() -> None:
@@ -23,9 +29,8 @@ def test_the_process_that_was_started_is_the_one_that_works() -> None:
 
 @pytest.mark.process
 def test_a_child_that_says_so_is_the_one_that_works() -> None:
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+    with subprocess.Popen(WAITING, stdin=subprocess.PIPE) as child:
         assert working_process(os.getpid(), child.pid) == child.pid
-        child.kill()
 
 
 @pytest.mark.usefixtures("no_home")
@@ -96,9 +101,8 @@ def test_a_process_that_is_none_is_not_believed(told: int) -> None:
 
 @pytest.mark.process
 def test_a_process_that_comes_from_elsewhere_is_not_believed() -> None:
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+    with subprocess.Popen(WAITING, stdin=subprocess.PIPE) as child:
         assert working_process(child.pid, os.getpid()) == child.pid
-        child.kill()
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -17,17 +15,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from bench.store.writer import replace_rows
+from tests.support.sweeps import INTERRUPT
 
 pytestmark = pytest.mark.process
 
 # What this fixture gives is defined in the conftest beside this file.
 Sweep = Any
 Edit = Callable[[dict[str, Any]], object]
-
-if sys.platform == "win32":
-    INTERRUPT = signal.CTRL_BREAK_EVENT
-else:
-    INTERRUPT = signal.SIGINT
 
 LONG = (
     *("--precision", "int4,int8", "--blocks", "2"),

@@ -27,8 +27,7 @@ LOADED = (
     *("pandas", "pytest", "scipy.special"),
     *("bench.analyse.adaptive", "bench.analyse.samples", "bench.run.changes", "bench.run.guard.after"),
     *("bench.run.planning", "bench.run.resume", "bench.run.session"),
-    *("bench.report.exports.pasted_table", "bench.report.exports.summary_xlsx", "bench.report.render"),
-    *("bench.report.compare.comparison_files", "bench.report.run_page", "tests.support.charts"),
+    *("bench.report.compare.comparison_exports", "bench.report.render", "bench.report.run_page", "tests.support.charts"),
 )
 """What sweeps import. Not what pytest loads as plugins: it would warn that these are loaded already."""
 _SECONDS = 120
@@ -65,6 +64,8 @@ def _server() -> subprocess.Popen[str]:
 
 
 def _serve() -> None:
+    if sys.platform == "win32":
+        raise NotImplementedError
     for name in LOADED:
         import_module(name)
     gc.collect()
@@ -81,6 +82,8 @@ def _serve() -> None:
 
 def _become(arguments: Sequence[str], environment: Mapping[str, str], said: Sequence[str]) -> None:
     """End as ``python -m pytest ARGUMENTS`` does."""
+    if sys.platform == "win32":
+        raise NotImplementedError
     signal.alarm(_SECONDS)
     os.environ.clear()
     os.environ.update(environment)

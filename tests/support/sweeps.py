@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,12 @@ from bench import PROJECT_ROOT
 from bench.processes import process_group
 from bench.store.reader import StoredRun, open_run
 from tests.support.forks import CAN_FORK, run_forked
+
+if sys.platform == "win32":
+    INTERRUPT = signal.CTRL_BREAK_EVENT
+else:
+    INTERRUPT = signal.SIGINT
+"""What Ctrl-C comes to for a program in a process group of its own."""
 
 
 @dataclass(frozen=True, slots=True)

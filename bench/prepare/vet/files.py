@@ -1,7 +1,5 @@
 """The files of a model that somebody else made: which of them are taken, and how they come into the cache."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import stat
@@ -38,12 +36,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A model's folder.
-
-    Args:
-        path: of the folder.
-        copies: the cache's folder of artifacts, which may have further names of its files.
-    """
+    """A model's folder; ``copies``: the cache's folder of artifacts, which may have further names of its files."""
 
     path: Path
     copies: Path

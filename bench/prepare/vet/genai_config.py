@@ -4,8 +4,6 @@ ONNX Runtime GenAI hands every key of ``session_options`` that it does not know 
 know load libraries, write files or name memory. So a key is taken if it is known to do nothing of the kind.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -239,10 +237,6 @@ _REASONS = {
 
 def vet(folder: Folder, config: Any) -> tuple[str, list[str]]:
     """The text of the configuration as it is taken, and the names of the ONNX files that it names.
-
-    Args:
-        folder: of the model.
-        config: what its ``genai_config.json`` holds.
 
     Raises:
         RefusedError: a key is not taken, or its value is none that it can have.

@@ -3,8 +3,6 @@
 No tensor's values are read.
 """
 
-from __future__ import annotations
-
 import mmap
 import struct
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ Field numbers are those of ``onnx.proto3`` (https://github.com/onnx/onnx), encod
 values are read.
 """
 
-from __future__ import annotations
-
 import mmap
 from collections.abc import Iterator, Mapping
 from math import prod
@@ -85,8 +83,6 @@ def vet(folder: Folder, name: str) -> dict[str, Path]:
 
 
 class _Graph:
-    """Goes through a model, and gathers the files of its tensors."""
-
     def __init__(self, folder: Folder, name: str) -> None:
         self._folder = folder
         self._name = name

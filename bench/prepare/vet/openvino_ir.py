@@ -1,7 +1,5 @@
 """An OpenVINO IR: its XML without entities, its layers each once, and its constants within their file."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field

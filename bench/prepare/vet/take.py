@@ -1,14 +1,12 @@
 """What is taken of a ready-made artifact, by its format."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any
 
 from backends.bounded_json import read_json
 from backends.gguf_parts import parts_of
-from bench.errors import UsageError
+from bench.errors import UsageError, cause
 from bench.prepare.vet import genai_config, gguf_file, onnx_file, openvino_ir
 from bench.prepare.vet.files import Folder, RefusedError, Taken
 
@@ -34,11 +32,7 @@ _REWRITTEN = {"config.json": _CODE, "tokenizer_config.json": (*_CODE, "chat_temp
 def take(artifact_format: str, source: Path, label: str, copies: Path) -> Taken:
     """What is taken of the model ``source``, which is ``artifact_format`` already.
 
-    Args:
-        artifact_format: ``gguf``, ``openvino-ir`` or ``ort-genai``.
-        source: its folder, or its GGUF file.
-        label: its name for people.
-        copies: the cache's folder of artifacts.
+    ``artifact_format``: ``gguf``, ``openvino-ir`` or ``ort-genai``.
 
     Raises:
         UsageError: it is refused, with the file and the reason.
@@ -98,4 +92,4 @@ def _json(folder: Folder, name: str) -> Any:
     try:
         return read_json(file)
     except (OSError, ValueError) as error:
-        raise RefusedError(f"{name} cannot be read as JSON ({error})") from error
+        raise RefusedError(f"{name} cannot be read as JSON ({cause(error, file)})") from error

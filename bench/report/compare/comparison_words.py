@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bench.analyse.comparison import VERDICTS, Comparison, Head
-from bench.analyse.conditions import MACHINE, Mismatch
+from bench.analyse.conditions import MACHINE, Interruption, Mismatch, interruptions
 from bench.analyse.grouping import group_by
 from bench.analyse.interval import CONFIDENCE
-from bench.analyse.sittings import Interruption, interruptions
 from bench.metrics import METRICS
 from bench.report import finding_words
 from bench.report.compare import comparison_quality
@@ -36,13 +35,6 @@ def headline(comparison: Comparison) -> str:
     """The head, or how many there are."""
     heads = comparison.heads
     return plural(len(heads), "{count} run", "{count} runs") if comparison.several else heads[0].name
-
-
-def overline(comparison: Comparison) -> str:
-    """What kind of comparison it is."""
-    if comparison.paired:
-        return _("two variants, interleaved in one run")
-    return plural(len(comparison.heads) + 1, "{count} run", "{count} runs")
 
 
 def head_names(places: Sequence[int], *, several: bool) -> str:
@@ -263,9 +255,7 @@ def _together(view: ComparisonView) -> str:
         return _("Adjusted over all heads together, every call stands too.")
     named = [called(one, view) for one in fallen[:_MOST_NAMED]]
     return _("Adjusted over all heads together, {stand} of {calls} calls stand; these do not: {fallen}.").format(
-        stand=len(calls) - len(fallen),
-        calls=len(calls),
-        fallen="; ".join([*named, *_more(len(fallen) - _MOST_NAMED)]),
+        stand=len(calls) - len(fallen), calls=len(calls), fallen="; ".join([*named, *_more(len(fallen) - _MOST_NAMED)])
     )
 
 

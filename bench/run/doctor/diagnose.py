@@ -1,14 +1,15 @@
-"""From what the system lists and what a stack answers to a diagnosis per device. Rules only: nothing is asked here."""
-
-from __future__ import annotations
+"""From what the system lists and what a stack answers to a diagnosis per device and its words; it asks nothing."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from backends.spec import family, hardware_of
 from bench.observe.accelerators import AcceleratorFacts, hardware
+from bench.observe.cpu import cpu_list
+from bench.observe.limits import Limits
 from bench.run.doctor.probe import Probe
 from bench.run.doctor.system import CHOOSERS, SystemFacts
 
@@ -31,17 +32,7 @@ Missing = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """A device by the word of one stack.
-
-    Args:
-        backend: the stack.
-        device: as ``--device`` takes it.
-        usable: whether it can be measured there.
-        words: its name, or what is missing.
-        driver: its version, where somebody tells.
-        memory_bytes: memory of the device's own.
-        remedy: how to mend what is missing.
-    """
+    """A device by the word of one stack; ``words``: its name, or what is missing."""
 
     backend: str
     device: str
@@ -222,3 +213,49 @@ def _older(version: str, than: str) -> bool:
 
 def _numbers(version: str) -> list[int]:
     return [int(part) for part in re.findall(r"\d+", version)]
+
+
+def usable_line(usable: Limits) -> str:
+    """What a run may use of the machine, and the threads that follow from it."""
+    cpus, logical = usable.cpus, usable.machine.logical
+    which = f"{logical} CPUs" if cpus is None else f"{len(cpus)} of {logical} CPUs ({cpu_list(cpus)})"
+    quota = "no CPU quota" if usable.cpu_quota is None else f"a quota of {usable.cpu_quota:.3g} CPUs"
+    threads = f"{usable.default_threads} thread{'' if usable.default_threads == 1 else 's'} by default"
+    return f"usable     {which}, {quota}, {usable.memory_bytes / 1e9:.1f} GB of memory: {threads}"
+
+
+def system_lines(system: SystemFacts) -> Iterator[str]:
+    """What the system lists, whatever the stacks make of it."""
+    yield f"GPU        {_listed(system.gpus)}"
+    yield f"NPU        {_listed(system.npus)}"
+    yield from (f"           {name}: no kernel driver has taken it" for name in system.undriven_npus)
+    yield from (f"           {file}: this user may not open it" for file in system.locked)
+
+
+def _listed(found: Sequence[AcceleratorFacts]) -> str:
+    return "; ".join(f"{one['name']}, driver {one['driver'] or 'unknown'}" for one in found) or "the system lists none"
+
+
+def full_lines(diagnoses: Sequence[Diagnosis]) -> Iterator[str]:
+    """A paragraph per stack with a line per device, remedies below what they mend."""
+    for backend, mine in groupby(diagnoses, key=lambda one: one.backend):
+        yield ""
+        yield backend
+        for one in mine:
+            yield f"  {one.device:<16} {'usable' if one.usable else 'not usable':<11} {_facts(one)}"
+            if one.remedy is not None:
+                yield f"  {'':<16} {'':<11} to mend it: {one.remedy}"
+
+
+def short_line(one: Diagnosis) -> str:
+    """One device in one line, for the start of a run."""
+    return f"device     {one.backend} {one.device}: {_facts(one) if one.usable else f'not usable: {one.reason}'}"
+
+
+def _facts(one: Diagnosis) -> str:
+    facts = [one.words]
+    if one.driver is not None:
+        facts.append(f"driver {one.driver}")
+    if one.memory_bytes is not None:
+        facts.append(f"{one.memory_bytes / 1e9:.1f} GB")
+    return ", ".join(facts)

@@ -1,7 +1,5 @@
 """Asking each stack, in a worker of its own venv, which devices it really has."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,9 +20,7 @@ class Stack:
     """A backend in one of its venvs.
 
     Args:
-        spec: the backend.
         families: the device families that this venv is for.
-        venv: its interpreter, or why there is none.
         variants: those of an A/B run that it stands for.
     """
 
@@ -38,10 +34,7 @@ class Stack:
 class Probe:
     """What a stack answered.
 
-    Args:
-        stack: which one.
-        devices: :class:`backends.contract.Device` as mappings; empty if it could not be asked.
-        error: why it could not be asked.
+    ``devices``: :class:`backends.contract.Device` as mappings; empty if it could not be asked.
     """
 
     stack: Stack
@@ -56,11 +49,7 @@ class Probe:
 def stacks_of(spec: BackendSpec, venvs: Venvs, families: Iterable[str] | None = None, variant: str = "") -> list[Stack]:
     """The venvs that a backend runs in, each with its device families.
 
-    Args:
-        spec: the backend.
-        venvs: where they are.
-        families: devices of interest, as far as the backend knows them; by default all of those.
-        variant: of an A/B run.
+    ``families``: devices of interest, as far as the backend knows them; by default all of those.
     """
     by_venv: dict[Venv, list[str]] = {}
     for name in dict.fromkeys(map(family, spec.devices if families is None else families)):

@@ -1,7 +1,5 @@
 """What the loads of a run will find, asked before anything is prepared: nothing is made for what cannot run."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -9,20 +7,14 @@ from backends.spec import family, names_for
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load
 from bench.plan.venvs import Venvs
-from bench.run.doctor.diagnose import Diagnosis, diagnose, refusal
+from bench.run.doctor.diagnose import Diagnosis, diagnose, refusal, short_line
 from bench.run.doctor.probe import Probe, Stack, probe, stacks_of
 from bench.run.doctor.system import SystemFacts, system_facts
-from bench.run.doctor.text import short_line
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """The stacks of a run, asked.
-
-    Args:
-        probes: what each answered; played backends are not asked.
-        system: what the system lists.
-    """
+    """The stacks of a run, asked; ``probes``: what each answered; played backends are not asked."""
 
     probes: Sequence[Probe]
     system: SystemFacts

@@ -1,7 +1,5 @@
 """What the system itself knows of accelerators: those that it lists, those without a driver, those it keeps from us."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -28,8 +26,6 @@ class SystemFacts:
     """Accelerators as the system has them.
 
     Args:
-        windows: whether this is Windows; Linux otherwise.
-        cpu: the processor's name.
         gpus: name, PCI id and driver of each GPU.
         npus: the same of each NPU.
         undriven_npus: names of NPUs on the PCI bus that no kernel driver has taken.

@@ -1,7 +1,5 @@
 """After a run: what its series look like. Outliers are marked and their effect is given; none is dropped."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,8 +39,6 @@ class Series:
     """One metric of one cell.
 
     Args:
-        metric: its name.
-        cell_key: of the cell.
         blocks: int array [generations], the block of each.
         values: float array [generations], in milliseconds, in the order in which they were measured; positive.
     """
@@ -95,7 +91,6 @@ def judge_quality(run: StoredRun) -> Iterator[Found]:
 
 
 def _of_quality(quality: Quality) -> Values:
-    """The values of its message."""
     ratio = quality.cpu_ratio if quality.reason == "device" else quality.ratio
     values: dict[str, float | str] = {"reference": quality.reference or ""}
     if ratio is not None:

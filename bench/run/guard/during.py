@@ -1,7 +1,5 @@
 """During a run: what happened to the machine while one worker was measured."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from bench.findings import Code

@@ -22,13 +22,9 @@ class Found:
     """One finding.
 
     Args:
-        code: which kind.
         values: numbers and strings of its messages, by name.
         messages: keys of :data:`bench.findings.MESSAGES`; the word of the kind if empty.
         severity: one of :data:`bench.findings.SEVERITIES`; the usual one of the kind if empty.
-        load_id: of the process that it is about.
-        cell_key: of the cell that it is about.
-        block: in which block.
     """
 
     code: Code
@@ -52,17 +48,14 @@ class Found:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Of its messages."""
         return self.messages or (self.code.word,)
 
     @property
     def message(self) -> str:
-        """What was seen, in English."""
         return message(self.keys, self.values)
 
     @property
     def weight(self) -> str:
-        """How much it weighs."""
         return self.severity or self.code.severity
 
     @property

@@ -1,7 +1,5 @@
 """The guard of one run: it keeps the machine awake, watches it, and writes down what it finds."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -11,22 +9,15 @@ from bench.observe.gauges import Instruments
 from bench.observe.limits import limits
 from bench.observe.machine_conditions import Watched
 from bench.observe.power import PowerState
-from bench.run.guard.before import check_machine
+from bench.run.guard.before import check_machine, judge_changed_limits, judge_environment, judge_threads
 from bench.run.guard.during import judge_visit
 from bench.run.guard.found import Found, line
-from bench.run.guard.setup import judge_changed_limits, judge_environment, judge_threads
 from bench.store.reader import open_run
 from bench.store.writer import RunWriter
 
 
 class Guard:
-    """Finds before, during and after a run what may spoil it.
-
-    Args:
-        instruments: what the run reads with.
-        say: prints one line of progress.
-        awake: keeps the machine awake.
-    """
+    """Finds before, during and after a run what may spoil it."""
 
     def __init__(self, instruments: Instruments, say: Callable[[str], None], awake: Awake | None = None) -> None:
         self.instruments = instruments
@@ -50,7 +41,6 @@ class Guard:
         """Check the machine just before the first measurement; later changes are changes from its state now.
 
         Args:
-            writer: of the run, which has begun.
             environment: what the workers get of it, see :func:`bench.measure.child_process.worker_variables`.
             threads: of the run; ``None`` where each stack is left its own default.
 

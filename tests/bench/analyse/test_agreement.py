@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from bench.analyse.agreement import Answers, read_right_answers
-from bench.analyse.results import RunAnalysis
+from bench.analyse.agreement import read_right_answers
+from bench.analyse.results import Answers, RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Cell, Load
 from bench.store.files import write_json

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from bench.analyse.build_history import build_history
-from bench.analyse.conditions import Prompts
-from bench.analyse.environment import Change
+from bench.analyse.conditions import Change, Prompts
 from bench.analyse.results import CellResult, LoadResult
 from bench.analyse.timeline import History, ReadRun, Series, read_analysis
 from tests.support.analyses import made_cell, made_load, made_run

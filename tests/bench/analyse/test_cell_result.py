@@ -1,13 +1,21 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
-from bench.analyse.results import CellResult
+from bench.analyse.cell_result import arrival, costs
+from bench.analyse.results import MILESTONES, CellResult, Costs
+from bench.analyse.run import analyse_run
+from bench.analyse.samples import COUNTERS
 from bench.plan.cells import Cell
+from bench.store.reader import open_run
+from bench.store.schema import TABLES
+from tests.support.stored_runs import FakeRun
 
 MakeCell = Callable[..., Cell]
 
@@ -241,3 +249,87 @@ def test_request_set_up_of_warm_ups_and_of_nulls_is_not_in_it(tiny_run: Any, mak
 def test_a_stack_that_does_not_tell_its_set_up_has_none(tiny_run: Any, make_cell: MakeCell) -> None:
     tiny_run.generation(make_cell(), 0, 20, (1, 1))
     assert only(tiny_run).setup_ms is None
+
+
+NAN = math.nan
+
+
+def read(**counters: list[float]) -> Costs:
+    arrays: dict[str, Any] = {name: np.array(values, dtype=float) for name, values in counters.items()}
+    return costs(arrays, "RAPL package-0", new_tokens=8)
+
+
+def test_what_no_counter_was_read_for_is_none() -> None:
+    assert read(energy_j=[NAN, NAN], npu_busy_ns=[NAN, NAN]) == Costs()
+
+
+def test_a_counter_that_stood_still_is_zero() -> None:
+    assert read(npu_busy_ns=[0.0, 0.0, 0.0]).npu_busy_ms == 0.0
+
+
+def test_generations_without_a_reading_do_not_count() -> None:
+    assert read(gpu_busy_ns=[NAN, 4e6, 2e6, 9e6]).gpu_busy_ms == 4.0
+
+
+def test_a_counter_that_went_backwards_does_not_count() -> None:
+    assert read(energy_j=[-5.0, 2.0]).energy_j == 2.0
+
+
+def test_energy_per_token_is_that_of_the_whole_batch() -> None:
+    found = read(energy_j=[4.0])
+    assert (found.energy_j_per_token, found.energy_source) == (0.5, "RAPL package-0")
+
+
+def test_counters_are_columns_of_the_store() -> None:
+    assert set(COUNTERS) <= set(TABLES["generations"].names)
+
+
+def test_a_stored_run_gives_each_cell_its_costs(tmp_path: Any) -> None:
+    counters = {
+        "energy_j": 6.4,
+        "energy_source": "RAPL package-0",
+        "npu_busy_ns": 3_000_000,
+        "cpu_frequency_mhz": 3100.0,
+    }
+    run = FakeRun(prompt_tokens=(32,), counters=counters)
+    found = {cell.costs for cell in analyse_run(open_run(run.write(tmp_path))).cells}
+    assert found == {Costs(6.4, 6.4 / 64, "RAPL package-0", 3.0, None, None, 3100.0)}
+
+
+def test_a_run_without_counters_has_no_costs(tmp_path: Any) -> None:
+    run = FakeRun(prompt_tokens=(32,)).write(tmp_path)
+    assert {cell.costs for cell in analyse_run(open_run(run)).cells} == {Costs()}
+
+
+def test_the_counted_generations_are_kept_one_by_one(tmp_path: Any) -> None:
+    run = FakeRun(prompt_tokens=(32,), blocks=2, repeats=3).write(tmp_path)
+    cell = analyse_run(open_run(run)).cells[0]
+    assert {key: len(values) for key, values in cell.timed.items()} == {"ttft_ms": 6, "tpot_ms": 6}
+    blocks = [sorted(cell.timed["ttft_ms"][start : start + 3])[1] for start in (0, 3)]
+    assert np.allclose(sorted(blocks), sorted(cell.ttft_ms.by_block.values()))
+
+
+def test_a_token_is_there_after_all_the_latencies_before_it() -> None:
+    found = arrival(np.array([10.0]), np.array([[1.0, 2.0, 4.0]]))
+    assert (found.token, found.median) == ((1, 2, 3, 4), (10, 11, 13, 17))
+
+
+def test_the_time_to_a_token_is_the_median_over_generations() -> None:
+    found = arrival(np.array([10.0, 20.0, 90.0]), np.array([[5.0], [1.0], [1.0]]))
+    assert found.median == (20, 21)
+
+
+def test_an_answer_of_one_token_arrives_with_it() -> None:
+    found = arrival(np.array([10.0]), np.empty((1, 0)))
+    assert (found.token, found.median) == ((1,), (10,))
+
+
+def test_of_a_long_answer_some_tokens_are_kept_with_the_last_and_the_milestones() -> None:
+    found = arrival(np.array([0.0]), np.ones((1, 2999)))
+    assert len(found.token) < 60
+    assert {*MILESTONES, 3000} <= set(found.token)
+
+
+@pytest.mark.parametrize(("token", "time"), [(1, 10), (3, 13), (4, None), (0, None)])
+def test_only_a_kept_token_has_a_time(token: int, time: float | None) -> None:
+    assert arrival(np.array([10.0]), np.array([[1.0, 2.0]])).at(token) == time

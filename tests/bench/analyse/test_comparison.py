@@ -6,9 +6,8 @@ import random
 import pytest
 from scipy import stats
 
-from bench.analyse.claims import holm
 from bench.analyse.comparison import Difference, judge
-from bench.analyse.interval import Contrast, Estimate, between_runs
+from bench.analyse.interval import Contrast, Estimate, between_runs, holm
 
 
 def blocks(*values: float) -> dict[int, float]:

@@ -6,11 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from bench.analyse.agreement import Answers
 from bench.analyse.comparison import compare, compare_variants
 from bench.analyse.quality import Quality
 from bench.analyse.quality_change import QualityChange
-from bench.analyse.results import RunAnalysis
+from bench.analyse.results import Answers, RunAnalysis
 from tests.support.analyses import made_cell, made_load, made_quality, made_run, with_quality
 
 TEXTS = (8.0, 12.0, 20.0, 9.0, 15.0, 30.0)

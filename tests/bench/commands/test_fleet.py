@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import runpy
+import signal
 import sys
 from types import SimpleNamespace
 
@@ -38,3 +40,14 @@ def test_another_command_is_refused_in_one_line(
     error = capsys.readouterr().err
     assert error.startswith(f"error: {said}: name one of certs, report, run, scheduler, worker")
     assert error.count("\n") == 1
+
+
+def test_ctrl_break_of_windows_ends_a_command_as_ctrl_c_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    number = signal.SIGTERM
+    before = signal.getsignal(number)
+    monkeypatch.setattr(signal, "SIGBREAK", number, raising=False)
+    monkeypatch.setattr(sys, "argv", ["bench.commands", "fleet", "--help"])
+    with pytest.raises(SystemExit, match="0"):
+        runpy.run_module("bench.commands", run_name="__main__", alter_sys=True)
+    after = signal.signal(number, before)
+    assert after is signal.default_int_handler

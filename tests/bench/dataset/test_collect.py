@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from bench.analyse.run import analyse_run
 from bench.commands.collect import main
-from bench.dataset import archives, partitions
+from bench.dataset import partitions, sources
 from bench.errors import NewerSchemaError, StoreError, UsageError
 from bench.store.compact import compact
 from bench.store.dataset import MANIFEST, open_dataset
@@ -333,7 +333,7 @@ def hostile(archive: Path, kind: str, run: Path) -> None:
 def test_a_zip_that_does_harm_is_refused_whole(
     tmp_path: Path, results: Path, kind: str, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archives, "_FREE_BYTES", 2**20)
+    monkeypatch.setattr(sources, "_FREE_BYTES", 2**20)
     archive = tmp_path / "evil.zip"
     hostile(archive, kind, results / FIRST)
     outcome, said = collected(archive, results / SECOND, into=tmp_path / "dataset")

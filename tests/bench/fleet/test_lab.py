@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from bench.fleet.certificates import make_certificates
 from bench.prepare.cache import differences
 from bench.store.reader import open_run
 from studies.fleet.lab import COMMAND, MODELS, QUICK, Lab, wait_until
+from tests.support.sweeps import INTERRUPT
 
 pytestmark = pytest.mark.process
 
@@ -83,7 +83,7 @@ def test_what_lies_at_the_machine_is_picked_up_after_ctrl_c_at_the_desk(lab: Lab
     left = lab.worker("left")
     desk = lab.desk("--on", "left", *QUICK, "--blocks", "12", "--repeats", "1")
     wait_until(lambda: lab.has_rows("left"), "the first visit of left")
-    desk.send_signal(signal.SIGINT)
+    desk.send_signal(INTERRUPT)
     assert ended(lab, desk) == 130
     said = re.search(r"`nox -s fleet -- run (--again \S+)` picks up", lab.output("desk"))
     assert said is not None, lab.output("desk")

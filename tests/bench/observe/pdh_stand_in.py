@@ -6,7 +6,7 @@ import ctypes
 from collections.abc import Mapping
 from typing import Any
 
-from bench.observe.pdh import FormattedItem, RawItem
+from bench.observe.windows_counters import FormattedItem, RawItem
 
 _MORE_DATA = 0x800007D2 - 2**32
 _NO_SUCH_COUNTER = -1073738824

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.observe.hindrance import emulated_build, low_class, tracer_of
+from bench.observe.hindrance import emulated_build, hypervisor, linux_hypervisor, low_class, tracer_of, virtual_product
 
 ARM64, AMD64 = 0xAA64, 0x8664
 
@@ -45,3 +45,25 @@ def test_of_windows_priority_classes_two_are_low(number: int, name: str | None) 
 )
 def test_a_python_for_another_cpu_is_emulated_on_windows_on_arm(native: int, build: str, kind: str | None) -> None:
     assert emulated_build(native, build) == kind
+
+
+def test_a_hypervisors_product_is_named(tmp_path: Path) -> None:
+    (tmp_path / "product_name").write_text("VMware Virtual Platform\n", encoding="ascii")
+    assert linux_hypervisor(tmp_path, tmp_path / "none") == "VMware Virtual Platform"
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"), [("fpu hypervisor sse", "/proc/cpuinfo: hypervisor"), ("fpu sse", None)]
+)
+def test_else_the_cpu_tells_by_a_flag(tmp_path: Path, flags: str, expected: str | None) -> None:
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: {flags}\n", encoding="ascii")
+    assert linux_hypervisor(tmp_path, tmp_path / "cpuinfo") == expected
+
+
+@pytest.mark.parametrize("product", ["Latitude 7450", "", "NUC14RVH"])
+def test_hardware_is_no_virtual_machine(product: str) -> None:
+    assert virtual_product(product) is None
+
+
+def test_this_machine_can_be_asked() -> None:
+    assert hypervisor() is None or hypervisor()

@@ -14,8 +14,7 @@ from bench import PROJECT_ROOT
 from bench.observe import limits as module
 from bench.observe.cgroup import Groups
 from bench.observe.cpu import Cores
-from bench.observe.job import JobLimits, job_limits, own_job
-from bench.observe.limits import Limits, limits, usable_memory, within_quota
+from bench.observe.limits import JobLimits, Limits, job_limits, limits, own_job, usable_memory, within_quota
 
 GB = 10**9
 WHOLE = Cores(8, 16, None, None)

@@ -13,8 +13,7 @@ import pytest
 
 from backends.contract import Question, Text
 from backends.spec import BackendSpec, OptionSpec
-from bench.analyse.agreement import read_right_answers
-from bench.analyse.answer_samples import read_pieces
+from bench.analyse.agreement import read_pieces, read_right_answers
 from bench.errors import MachineError, PrepareError
 from bench.measure.attempt import LoadPlan, RunFacts
 from bench.measure.prompt_keys import shapes_of

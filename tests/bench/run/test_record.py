@@ -17,7 +17,7 @@ from bench.prepare.model_facts import ModelFacts
 from bench.prepare.model_source import ModelSource
 from bench.prepare.preparation import PreparedModel
 from bench.run.record import git_commit, measured_model, model_record, project_version, recorded_options, run_record
-from bench.store.shape import RUN, flaw
+from bench.store.reader import RUN, flaw
 
 pytestmark = pytest.mark.process
 

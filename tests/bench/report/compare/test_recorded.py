@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench.analyse.conditions import NAMED, Mismatch
-from bench.analyse.environment import surroundings
+from bench.analyse.conditions import NAMED, Mismatch, surroundings
 from bench.report.compare.recorded import condition, pair, value_or_blank
 from bench.report.language import speaking
 from tests.support.analyses import made_run

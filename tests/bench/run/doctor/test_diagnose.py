@@ -8,10 +8,9 @@ import pytest
 from backends.table import BACKENDS
 from bench.observe.accelerators import AcceleratorFacts
 from bench.plan.venvs import Venv, Venvs
-from bench.run.doctor.diagnose import crash_report, diagnose, refusal, why_missing
+from bench.run.doctor.diagnose import crash_report, diagnose, full_lines, refusal, short_line, system_lines, why_missing
 from bench.run.doctor.probe import Probe, Stack, stacks_of
 from bench.run.doctor.system import SystemFacts
-from bench.run.doctor.text import full_lines, short_line, system_lines
 
 BOOST: AcceleratorFacts = {"name": "Intel(R) AI Boost", "pci_id": None, "driver": "32.0.100.4181"}
 OLD_BOOST: AcceleratorFacts = {**BOOST, "driver": "32.0.100.2540"}

@@ -14,10 +14,10 @@ from bench.observe.limits import Limits
 from bench.plan.cells import Load
 from bench.plan.variants import Variant
 from bench.plan.venvs import Venv, Venvs
+from bench.run.doctor.diagnose import usable_line
 from bench.run.doctor.probe import Stack, probe
 from bench.run.doctor.readiness import Readiness, look
 from bench.run.doctor.system import SystemFacts
-from bench.run.doctor.text import usable_line
 
 pytestmark = pytest.mark.process
 
