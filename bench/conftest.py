@@ -206,7 +206,7 @@ def _report(session: pytest.Session, bench: BenchSession, folder: Path) -> list[
     options = bench.options
     private = of_this_machine(options.results_dir, options.reports_dir) if options.redact else None
     try:
-        from bench.report.compare.comparison_files import write_variants  # noqa: PLC0415 - draws charts
+        from bench.report.compare.comparison_exports import write_variants  # noqa: PLC0415 - draws charts
         from bench.report.render import finish_run  # noqa: PLC0415
 
         with speaking(options.language):

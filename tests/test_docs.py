@@ -17,10 +17,10 @@ from bench.commands.gate import parser as gate_parser
 from bench.plan.cells import Cell, Load
 from bench.plan.flags import BY_NAME, raw_values
 from bench.plan.options import resolve_options
-from bench.report.exports.summary_csv import cell_rows
 from bench.report.exports.summary_json import SUMMARY_VERSION
+from bench.report.exports.summary_rows import cell_rows
 from bench.report.render import ReportPaths
-from bench.report.run_facts import TIMED_HEADS, timed_facts
+from bench.report.run_details import TIMED_HEADS, timed_facts
 from bench.report.run_view import view_run
 from bench.store.reader import open_run
 from bench.store.schema import SCHEMA_VERSION, TABLES

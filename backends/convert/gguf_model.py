@@ -1,8 +1,10 @@
 """GGUF to a Hugging Face directory: float32 safetensors, configuration and tokenizer."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import gguf
 import torch
 from transformers import AutoModelForCausalLM
 
@@ -19,11 +21,22 @@ def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any
     del options
     refuse_incomplete()
     file = locate(source)
+    reader = read_gguf(file)
+    _share(reader)
     _save_model(file, output)
     # transformers 5.5 reads the vocabulary of every Llama GGUF as SentencePiece. For a byte-level vocabulary that turns
     # each space into the unknown token, so the tokenizer is built from the file's own tokens and merges.
-    write_tokenizer(read_gguf(file), output)
+    write_tokenizer(reader, output)
     return {"gguf": file.name, "stored_as": file.name.rsplit(".", 2)[-2]}
+
+
+def _share(reader: Any) -> None:
+    """Have transformers take ``reader``, and one map of names, in this process.
+
+    It would read the whole vocabulary twice more, and make a map for each module of the model: most of its time.
+    """
+    gguf.GGUFReader = lambda _: reader
+    gguf.get_tensor_name_map = cache(gguf.get_tensor_name_map)
 
 
 def _save_model(file: Path, output: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,8 @@ def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any
 
 def load_tokenizer(source: str) -> Any:
     """The tokenizer of the directory ``source``, unless it needs code of its own."""
+    # Tokenizers do without torch, which transformers would import for its models: most of this conversion's time.
+    sys.modules.setdefault("torch", None)  # type: ignore[arg-type]
     from transformers import AutoTokenizer  # noqa: PLC0415 - the rules below are tested without it
 
     try:

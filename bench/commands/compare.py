@@ -21,7 +21,7 @@ from bench.commands.stored_runs import (
 )
 from bench.errors import StoreError, UsageError
 from bench.plan.cells import digest
-from bench.report.compare.comparison_files import THRESHOLD, write_comparison
+from bench.report.compare.comparison_exports import THRESHOLD, write_comparison
 from bench.report.compare.comparison_words import heading, refusal
 from bench.report.language import speaking
 from bench.report.redact import Private, shown_text

@@ -21,9 +21,8 @@ from bench.commands.stored_runs import (
     run_name,
 )
 from bench.errors import BenchError, UsageError
-from bench.report.compare.comparison_json import gate_json
 from bench.report.compare.comparison_words import differ
-from bench.report.compare.gate_text import STATUS, gate_lines, gate_markdown
+from bench.report.compare.gate_exports import STATUS, gate_json, gate_lines, gate_markdown
 from bench.report.index import index_lines
 from bench.report.redact import Private, redacted, redacted_folder, shown_path
 from bench.store.files import write_files

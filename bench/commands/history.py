@@ -4,11 +4,12 @@ import re
 from argparse import Namespace
 from collections.abc import Sequence
 
+from bench.analyse.read_history import read_history
 from bench.cli import Parser, add_language
 from bench.commands.stored_runs import add_folders, add_redact, add_runs, add_share, print_result
 from bench.metrics import COMPARED, METRICS
+from bench.report.compare.comparison_figures import namers
 from bench.report.history.history_exports import as_json, lines, markdown
-from bench.report.history.history_view import read_history
 from bench.report.index import publish
 from bench.report.language import speaking
 from bench.report.redact import Private, redacted, redacted_folder
@@ -26,7 +27,7 @@ def _history(asked: Namespace, private: Private | None) -> list[str]:
     from bench.report.history.history_page import page  # noqa: PLC0415 - matplotlib and jinja2 take a second
 
     metrics = (_METRICS[asked.metric],) if asked.metric else COMPARED
-    view = read_history(asked.runs, asked.results_dir, asked.machine, asked.threshold, metrics)
+    view = read_history(asked.runs, asked.results_dir, asked.machine, asked.threshold, metrics, namers=namers)
     folder = asked.reports_dir / f"history-{folder_name(view.machine_id)}"
     if private is not None:
         view, folder = redacted(view, private), redacted_folder(folder, private)

@@ -45,13 +45,47 @@ class Launch:
 def limited(connection: Any) -> Any:
     """``connection``, on which a message that is cut off is an error after :data:`MESSAGE_S`, and no wait without end.
 
-    Pipes of Windows pass on whole messages alone.
+    Pipes of Windows pass on whole messages alone, and have no time limit of their own.
     """
-    if sys.platform != "win32":
+    if sys.platform == "win32":
+        return PipeOfWindows(connection)
+    else:  # noqa: RET505 - the checker for types reads one platform at a time
         with socket.socket(fileno=os.dup(connection.fileno())) as line:
             for limit in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
                 line.setsockopt(socket.SOL_SOCKET, limit, struct.pack("ll", MESSAGE_S, 0))
-    return connection
+        return connection
+
+
+class PipeOfWindows:
+    """A connection on which a message that nobody takes is an error after :data:`MESSAGE_S`.
+
+    A pipe of Windows keeps 8 kB, and whoever sends more waits until it is read.
+    """
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self.recv_bytes, self.poll, self.close = connection.recv_bytes, connection.poll, connection.close
+
+    def send_bytes(self, data: bytes) -> None:
+        """Send one message; BlockingIOError where it was not taken, and then the process at the other end is to end."""
+        ended: list[OSError | ValueError | None] = []
+
+        def send() -> None:
+            try:
+                self._connection.send_bytes(data)
+            except (OSError, ValueError) as error:
+                ended.append(error)
+            else:
+                ended.append(None)
+
+        # Where the other process ends, or the connection is closed, so does the wait.
+        thread = threading.Thread(target=send, daemon=True)
+        thread.start()
+        thread.join(MESSAGE_S)
+        if not ended:
+            raise BlockingIOError("the message was not taken")
+        if ended[0] is not None:
+            raise ended[0]
 
 
 class ChildProcess:

@@ -19,10 +19,13 @@ from packaging.version import Version
 
 from backends.no_secrets import without_secrets
 from bench import PROJECT_ROOT
+from bench.last_words import last_words
 from bench.plan.environments import Environment, Here, package_name
 from bench.prepare import locks
 from bench.prepare.locks import lock_of
 
+_FAULT = "ERROR: Exception:"
+"""How pip's log names an exception that pip did not expect; its traceback follows."""
 FOREIGN = (
     *("PYTHONPATH", "PYTHONHOME", "PYTHONPLATLIBDIR", "PYTHONUSERBASE", "PYTHONSTARTUP", "PYTHONINSPECT"),
     *("PYTHONSAFEPATH", "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__"),
@@ -66,6 +69,9 @@ _GUARDED = (
     "sys.exit(run_and_end_with_input(sys.argv[2:]))"
 )
 
+_PRINTING = {"PYTHONIOENCODING": "utf-8:replace"}
+"""Else pip fails on Windows where it is to print a path that the system's code page cannot have."""
+
 Tell = Callable[[str], None]
 """Takes a line that a program prints."""
 
@@ -95,6 +101,7 @@ class Programs:
         """Run a program to its end; returns what it printed.
 
         Args:
+            command: the program and its arguments.
             env: variables beside those of this process; ``None`` for one that it does not get.
             errors: whether what goes to standard error counts as printed.
 
@@ -108,7 +115,7 @@ class Programs:
                 raise CancelledError
             process = subprocess.Popen(
                 guarded,
-                env={name: value for name, value in {**os.environ, **env}.items() if value is not None},
+                env={name: value for name, value in {**os.environ, **_PRINTING, **env}.items() if value is not None},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT if errors else subprocess.DEVNULL,
@@ -132,6 +139,7 @@ class Programs:
         return "".join(said)
 
     def end(self) -> None:
+        """End all that run, with what they have started; none is started from now on."""
         with self._lock:
             self.ended = True
             for process in self._running:
@@ -174,6 +182,11 @@ def own_pip(environ: Mapping[str, str], listed: str) -> dict[str, str | None]:
 def own_uv(uv: Uv | None, pip: Mapping[str, str | None], environ: Mapping[str, str]) -> dict[str, str | None] | None:
     """What uv gets in place of the caller's settings, so that it installs what pip would.
 
+    Args:
+        uv: the program, if there is one.
+        pip: what pip gets.
+        environ: the caller's variables.
+
     Returns:
         Variable -> value, ``None`` for one that is to be unset; ``None`` in all where pip has to install: there is no
         uv, or it is too old, or pip has a setting that uv has no match for.
@@ -194,6 +207,7 @@ def own_uv(uv: Uv | None, pip: Mapping[str, str | None], environ: Mapping[str, s
 
 
 def _variable(key: str) -> str:
+    """The variable of a setting of pip."""
     return "PIP_" + key.upper().replace("-", "_")
 
 
@@ -201,8 +215,11 @@ def complaints(log: Path, otherwise: str) -> list[str]:
     """The installer's errors and hints, or else its last lines, without time stamps and keys in URLs; at most five."""
     if not log.exists():
         return [otherwise]
-    text = without_secrets(log.read_text("utf-8", errors="replace"))
-    logged = (re.sub(r"^\S+,\d+ +", "", line)[:500] for line in text.splitlines())
+    text = re.sub(r"^\S+,\d+ ", "", without_secrets(log.read_text("utf-8", errors="replace")), flags=re.MULTILINE)
+    # Where pip fails itself, what it failed by is at the end of its traceback.
+    before, fault, raised = text.partition(f"{_FAULT}\n")
+    text = f"{before}ERROR: {last_words(raised)}" if fault else text
+    logged = (line.strip()[:500] for line in text.splitlines())
     # The last error of packages that exclude each other is an address with advice.
     lines = [line for line in logged if line.strip() and not line.startswith("ERROR: ResolutionImpossible")]
     # What pip hints at is how to mend it, such as Windows' limit to the length of paths.

@@ -4,11 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from bench.analyse.agreement import PHRASE
 from bench.analyse.results import CellResult
-from bench.report.format import listed, number, percent, small_share
+from bench.report.format import listed, number
 from bench.report.language import gettext as _, ngettext
 from bench.report.run_view import RunView
 
@@ -41,8 +38,7 @@ def first_difference(view: RunView, cell: CellResult) -> str:
     if cell.answers is None or cell.answers.first_difference is None:
         return ""
     return _("{tokens} of {length}").format(
-        tokens=number(cell.answers.first_difference, _places(cell.answers.first_difference)),
-        length=number(cell.answers.compared_tokens, 0),
+        tokens=median(cell.answers.first_difference), length=number(cell.answers.compared_tokens, 0)
     )
 
 
@@ -73,59 +69,6 @@ def note(view: RunView) -> str:
     ).format(reference=reference_name(view))
 
 
-def facts(view: RunView, cell: CellResult) -> Iterator[tuple[str, str]]:
-    """Names and values for the details of ``cell``."""
-    answers = cell.answers
-    if answers is None:
-        return
-    if is_reference(view, cell):
-        yield _("Answers"), _("the reference of this run")
-    elif answers.compared and answers.alike is not None:
-        yield (
-            _("First token that differs from the reference’s"),
-            _("after {mean} tokens in the mean, {median} in the median, of {length}").format(
-                mean=number(answers.mean_first_difference, 1),
-                median=number(answers.first_difference, _places(answers.first_difference)),
-                length=number(answers.compared_tokens, 0),
-            ),
-        )
-        yield (
-            _("Answers like the reference’s to their end"),
-            _("{share} of {count} compared").format(
-                share=small_share(answers.alike), count=number(answers.compared, 0)
-            ),
-        )
-    yield _("Different tokens in an answer"), _("{share}, in the median").format(share=percent(answers.distinct))
-    if answers.phrases_again is not None:
-        yield (
-            _("Phrases that an answer repeats"),
-            _("{share} of its runs of {count} tokens, in the median").format(
-                share=percent(answers.phrases_again), count=number(PHRASE, 0)
-            ),
-        )
-    if collapsed(view, cell):
-        yield _("Collapsed output"), _("every timed answer is one token repeated")
-    if answers.outside:
-        yield _("Tokens that the vocabulary does not have"), number(answers.outside, 0)
-    if answers.cpu_alike is not None:
-        yield (
-            _("First token that differs from the same artifact’s on the CPU"),
-            _("after {median} tokens in the median, of {length}; {share} of the answers are alike").format(
-                median=number(answers.cpu_first_difference, _places(answers.cpu_first_difference)),
-                length=number(cell.new_tokens, 0),
-                share=small_share(answers.cpu_alike),
-            ),
-        )
-    if answers.repeats_that_differ:
-        yield (
-            _("Prompts asked again"),
-            _(
-                "another answer to the same prompt in {differing} of {count}: the stack is not deterministic, or a "
-                "prefix cache is at fault"
-            ).format(differing=number(answers.repeats_that_differ, 0), count=number(answers.repeated, 0)),
-        )
-
-
 def collapsed(view: RunView, cell: CellResult) -> bool:
     """Whether each answer of ``cell`` is one token repeated, which is a fault unless the weights are random."""
     return cell.answers is not None and cell.answers.collapsed and not view.model.get("synthetic")
@@ -150,6 +93,6 @@ def collapsed_banner(view: RunView) -> str:
     )
 
 
-def _places(tokens: float | None) -> int:
-    """A median of tokens is a whole number or one half."""
-    return 0 if tokens is None or tokens.is_integer() else 1
+def median(tokens: float | None) -> str:
+    """A median of tokens, which is a whole number or one half."""
+    return number(tokens, 0 if tokens is None or tokens.is_integer() else 1)

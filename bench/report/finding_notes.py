@@ -20,17 +20,11 @@ MOST_INFO = 2
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """All findings of one kind.
+    """All findings of one kind, a line each; the cells refer to it by its number.
 
     Args:
-        number: by which the cells refer to it.
-        code: the fixed word.
         severity: of the weightiest.
-        lines: what was seen, and of what.
-        advice: what to do about it.
-        times: how often it was found.
-        keys: of the cells, and of the loads as a whole, that it is about.
-        findings: what it is made of, a line each.
+        keys: of the cells, and of the loads as a whole, that it is about; ``None`` for the run.
     """
 
     number: int
@@ -44,7 +38,6 @@ class Note:
 
     @property
     def title(self) -> str:
-        """For people, e.g. ``Other load (6 times)``."""
         return finding_words.title(self.code, self.times)
 
     @property
@@ -53,26 +46,15 @@ class Note:
         return finding_words.quoted(self.findings[0])
 
     @property
-    def open_lines(self) -> tuple[str, ...]:
-        """The lines that are shown at once: some of those that have the severity of the note."""
-        return self.lines[: self._opened]
-
-    @property
-    def folded_lines(self) -> tuple[str, ...]:
-        """The lines behind them."""
-        return self.lines[self._opened :]
-
-    @property
-    def _opened(self) -> int:
+    def opened(self) -> int:
+        """How many lines are shown at once: some of those that have the severity of the note."""
         weighty = sum(one.severity == self.severity for one in self.findings)
         return min(weighty, MOST_INFO if self.severity == "info" else MOST_LINES)
 
     def touches(self, cell: CellResult) -> bool:
-        """Whether it is about ``cell``, or about what it was loaded in."""
         return not self.keys.isdisjoint((cell.cell_key, cell.load.load_key))
 
     def messages_about(self, cell: CellResult) -> list[str]:
-        """What was seen of ``cell``, or of what it was loaded in."""
         return [
             finding_words.message(finding)
             for finding in self.findings
@@ -82,9 +64,26 @@ class Note:
 
 def finding_notes(analysis: RunAnalysis, naming: Naming) -> list[Note]:
     """The notes of a run, the weightiest kind first."""
-    kinds = group_by(analysis.findings, lambda finding: finding.code)
-    about = _names(analysis, naming)
-    return [_note(number, found, about) for number, found in enumerate(kinds.values(), start=1)]
+    about = {load.load_key: naming.of(load) for load in analysis.loads}
+    about |= {cell.cell_key: cell_name(naming, cell) for cell in analysis.cells}
+
+    def line(finding: Finding) -> str:
+        name = about.get(_about(finding) or "")
+        return f"{name}: {finding_words.message(finding)}" if name else finding_words.message(finding)
+
+    return [
+        Note(
+            number=number,
+            code=code,
+            severity=found[0].severity,
+            lines=tuple(map(line, found)),
+            advice=finding_words.advice(found[0]),
+            times=sum(finding.times for finding in found),
+            keys=frozenset(map(_about, found)),
+            findings=tuple(found),
+        )
+        for number, (code, found) in enumerate(group_by(analysis.findings, lambda one: one.code).items(), start=1)
+    ]
 
 
 def serious_for_answer(analysis: RunAnalysis, notes: Sequence[Note]) -> list[Note]:
@@ -102,36 +101,9 @@ def serious_for_answer(analysis: RunAnalysis, notes: Sequence[Note]) -> list[Not
     return [note for note in notes if any(map(counts, note.findings))]
 
 
-def _note(number: int, found: Sequence[Finding], about: dict[str, str]) -> Note:
-    first = found[0]
-    return Note(
-        number=number,
-        code=first.code,
-        severity=first.severity,
-        lines=tuple(_line(finding, about) for finding in found),
-        advice=finding_words.advice(first),
-        times=sum(finding.times for finding in found),
-        keys=frozenset(map(_about, found)),
-        findings=tuple(found),
-    )
-
-
 def _about(finding: Finding) -> str | None:
     """The key of its cell or load; one that names a cell is about no other cell of the load."""
     return finding.cell_key or finding.load_key
-
-
-def _line(finding: Finding, about: dict[str, str]) -> str:
-    name = about.get(_about(finding) or "")
-    where = f"{name}: " if name else ""
-    return f"{where}{finding_words.message(finding)}"
-
-
-def _names(analysis: RunAnalysis, naming: Naming) -> dict[str, str]:
-    names = {load.load_key: naming.of(load) for load in analysis.loads}
-    for cell in analysis.cells:
-        names[cell.cell_key] = cell_name(naming, cell)
-    return names
 
 
 def in_short(notes: Sequence[Note]) -> list[str]:

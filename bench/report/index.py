@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,21 +15,26 @@ from urllib.parse import quote
 from bench.analyse.conditions import recorded_at
 from bench.analyse.results import CellResult, Finding
 from bench.errors import MachineError
-from bench.report import finding_words
 from bench.report.language import ENGLISH, chosen, gettext as _
 from bench.report.redact import Private, address, shown_text
 from bench.store.files import write_files
 from bench.store.reader import as_utc
 
-PAGES = (
-    ("summary.json", "index.html", "run"),
-    ("compare.json", "compare.html", "comparison"),
-    ("gate.json", "gate.md", "gate"),
-    ("history.json", "history.html", "history"),
-    ("fleet.json", "fleet.html", "fleet"),
-)
-"""What is read, the page that it stands beside, and what that shows. A folder without any of them is no report."""
+PAGES = {
+    "summary.json": ("index.html", "run"),
+    "compare.json": ("compare.html", "comparison"),
+    "gate.json": ("gate.md", "gate"),
+    "history.json": ("history.html", "history"),
+    "fleet.json": ("fleet.html", "fleet"),
+}
+"""What is read -> the page that it stands beside, and what that shows. A folder without any of them is no report."""
+GENERATOR = "AIPC Bench, index of reports"
+"""By what this page is known again, so that no other one is ever written over."""
+MOST_HEADLINE = 400
+"""Characters of a headline."""
 
+_HEAD_BYTES = 2048
+_MOST_TIMES = 10
 _MOST_BYTES = 64_000_000
 _MOST_CHARACTERS = 200
 _MOST_LISTED = 20
@@ -36,20 +42,10 @@ _MOST_LISTED = 20
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One page.
+    """One page: ``name`` is that of its folder, ``href`` relative to the folder of reports, ``kind`` of :data:`PAGES`.
 
-    Args:
-        kind: what it shows, of :data:`PAGES`.
-        name: of its folder.
-        href: its address, relative to the folder of reports.
-        created_at: when its newest run began.
-        machine: name of the CPU.
-        synthetic_model: whether the model has random weights.
-        simulated: ``none``, ``some`` or ``all`` of the cells.
-        cells: how many have a number.
-        headline: in the language that is chosen if the JSON has it, else in English.
-        serious: codes of serious findings.
-        ended: whether all of its runs came to their end.
+    ``headline`` is in the language that is chosen if the JSON has it, else in English. The other fields are those of
+    :func:`about_fields`.
     """
 
     kind: str
@@ -89,7 +85,7 @@ def read_entries(reports: Path) -> Found:
 
     Nothing that lies there makes this fail.
     """
-    found = [one for path in report_files(reports) for one in [_read(path)] if one is not None]
+    found = [_read(path) for path in report_files(reports)]
     entries = [one for one in found if isinstance(one, Entry)]
     entries.sort(key=lambda one: one.created_at or datetime.min.replace(tzinfo=UTC), reverse=True)
     return Found(tuple(entries), tuple(one for one in found if isinstance(one, Unreadable)))
@@ -101,7 +97,7 @@ def report_files(reports: Path) -> list[Path]:
         folders = sorted(reports.iterdir())
     except OSError:
         return []
-    return [folder / name for folder in folders for name, *_ in PAGES if _is_there(folder / name)]
+    return [folder / name for folder in folders for name in PAGES if _is_there(folder / name)]
 
 
 def _is_there(path: Path) -> bool:
@@ -112,7 +108,7 @@ def _is_there(path: Path) -> bool:
 
 
 def _read(path: Path) -> Entry | Unreadable | None:
-    page, kind = next((page, kind) for name, page, kind in PAGES if name == path.name)
+    page, kind = PAGES[path.name]
     name = f"{path.parent.name}/{path.name}"
     if not _is_there(path.with_name(page)):
         return Unreadable(name, _("{page} is not beside it").format(page=page))
@@ -128,30 +124,23 @@ def _read(path: Path) -> Entry | Unreadable | None:
     about = value.get("about") if isinstance(value, dict) else None
     if not isinstance(about, dict):
         return Unreadable(name, _("it does not say what it is about: an older version wrote it, or something else did"))
-    href = quote(os.fsencode(path.parent.name)) + "/" + page
-    return _entry(kind, path.parent.name, href, about)
-
-
-def _entry(kind: str, name: str, href: str, about: dict[str, Any]) -> Entry:
-    cells = about.get("cells")
-    simulated = about.get("simulated")
-    headlines = about.get("headlines")
+    cells, simulated, headlines = (about.get(field) for field in ("cells", "simulated", "headlines"))
     own = _text(headlines.get(chosen().code), MOST_HEADLINE) if isinstance(headlines, dict) else ""
     return Entry(
         kind=kind,
-        name=name,
-        href=href,
+        name=path.parent.name,
+        href=quote(os.fsencode(path.parent.name)) + "/" + page,
         created_at=as_utc(about.get("created_at")),
         machine=_text(about.get("machine")),
         model=_text(about.get("model")),
         synthetic_model=about.get("synthetic_model") is True,
-        backends=tuple(_texts(about.get("backends"))),
+        backends=_texts(about.get("backends")),
         # What does not say that nothing in it was played is not shown as measured.
         simulated=simulated if simulated in ("none", "some") else "all",
         cells=cells if isinstance(cells, int) and not isinstance(cells, bool) and cells >= 0 else None,
         headline=own or _text(about.get("headline"), MOST_HEADLINE),
         headline_language=chosen().code if own else ENGLISH.code,
-        serious=tuple(_texts(about.get("serious"))),
+        serious=_texts(about.get("serious")),
         ended=about.get("ended") is True,
     )
 
@@ -160,16 +149,9 @@ def _text(value: Any, most: int = _MOST_CHARACTERS) -> str:
     return value[:most] if isinstance(value, str) else ""
 
 
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, list):
-        yield from (_text(one) for one in value[:_MOST_LISTED] if isinstance(one, str))
-
-
-GENERATOR = "AIPC Bench, index of reports"
-"""By what this page is known again, so that no other one is ever written over."""
-
-_MOST_TIMES = 10
-_HEAD_BYTES = 2048
+def _texts(value: Any) -> tuple[str, ...]:
+    found = value[:_MOST_LISTED] if isinstance(value, list) else ()
+    return tuple(_text(one) for one in found if isinstance(one, str))
 
 
 def update_index(reports: Path) -> Path:
@@ -190,12 +172,7 @@ def update_index(reports: Path) -> Path:
 
 
 def index_lines(reports: Path, private: Private | None = None) -> list[str]:
-    """Write the index, and say where it is, or why it is not; a report does not fail for it.
-
-    Args:
-        reports: the folder of reports.
-        private: what these lines must not tell; ``None`` for nothing.
-    """
+    """Write the index, and say where it is, or why it is not; a report does not fail for it."""
     try:
         return [f"reports    {address(update_index(reports), private)}"]
     except MachineError as error:
@@ -203,19 +180,15 @@ def index_lines(reports: Path, private: Private | None = None) -> list[str]:
 
 
 def publish(folder: Path, files: Mapping[str, str], page: str, private: Private | None) -> list[str]:
-    """Write the files of a report and the index of its folder; returns the lines that say where these are.
+    """Write the files of a report by their names, and the index of all; returns the lines that say where these are.
 
-    Args:
-        folder: of the report, below that of all reports.
-        files: name -> content.
-        page: which of them people open, of :data:`PAGES`.
-        private: what these lines must not tell; ``None`` for nothing.
+    ``page`` is which of ``files`` people open, of :data:`PAGES`; the lines do not tell what is ``private``.
 
     Raises:
         MachineError: the files cannot be written.
     """
     write_files(folder, {folder / name: content for name, content in files.items()})
-    kind = next(kind for _, name, kind in PAGES if name == page)
+    kind = dict(PAGES.values())[page]
     return [*index_lines(folder.parent, private), f"{kind:<10} {address(folder / page, private)}"]
 
 
@@ -223,17 +196,15 @@ def page(found: Found) -> str:
     """The page of one folder, in the language that is chosen; its script only sorts."""
     from bench.report.template import render_page  # noqa: PLC0415 - jinja2 takes a moment
 
-    return render_page("index", found=found, finding_title=finding_words.title, generator=GENERATOR)
+    return render_page("index", found=found, generator=GENERATOR)
 
 
 def _state(reports: Path) -> list[tuple[Path, int, int]]:
     found = []
     for path in report_files(reports):
-        try:
+        with suppress(OSError):
             stat = path.stat()
-        except OSError:
-            continue
-        found.append((path, stat.st_mtime_ns, stat.st_size))
+            found.append((path, stat.st_mtime_ns, stat.st_size))
     return found
 
 
@@ -251,9 +222,6 @@ def _refuse_another(index: Path) -> None:
 
 # -- what the JSON beside a page says that it is about
 
-MOST_HEADLINE = 400
-"""Characters of a headline."""
-
 
 def about(
     record: Mapping[str, Any],
@@ -263,14 +231,9 @@ def about(
     *,
     ended: bool,
 ) -> dict[str, Any]:
-    """What a page is about whose newest run has this ``record``.
+    """What a page is about whose newest run has this ``record``: its measured cells, and findings of all its runs.
 
-    Args:
-        record: run.json of that run.
-        headlines: code of each language -> the answer in a sentence; English is among them.
-        cells: that the page has numbers of.
-        findings: of the guard, of all runs of the page.
-        ended: whether all of its runs came to an end.
+    ``headlines`` are the answer in a sentence by the code of each language, ``ended`` whether all runs came to an end.
     """
     measured = list(cells)
     return about_fields(

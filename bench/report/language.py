@@ -1,13 +1,7 @@
 """The language of what is rendered: message catalogs, plural forms, and how numbers are written.
 
-English stands in the code and the templates, and is what a catalog is looked up by::
-
-    from bench.report.language import gettext as _
-
-    _("{count} planned cells were not reached.").format(count=number(cells))
-
-``locale/<code>.po`` beside this file holds a translation. What it lacks is shown in English. Strings that are defined
-before the language is chosen, such as the heads of a table, are marked with :func:`mark` and looked up where shown.
+English stands in the code and the templates; ``locale/<code>.po`` holds translations, and what one lacks is shown in
+English. Strings that are defined before the language is chosen are marked with :func:`mark` and looked up where shown.
 """
 
 from __future__ import annotations
@@ -31,15 +25,7 @@ FOLDER = Path(__file__).resolve().parent / "locale"
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """How a language is called, and how it writes numbers.
-
-    Args:
-        code: as ``--lang`` and HTML have it.
-        decimal: stands before the decimals.
-        thousands: stands between groups of three digits.
-        percent: what a number of percent is put into.
-        large_i: the capital letter of ``i``.
-    """
+    """How a language is called, and how it writes numbers: its signs, its percent, and its capital ``i``."""
 
     code: str
     decimal: str = "."

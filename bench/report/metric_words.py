@@ -92,11 +92,7 @@ def comparison_title(key: str) -> str:
 
 
 def column(of: str) -> tuple[str, str]:
-    """The head of a column and the unit below it.
-
-    Args:
-        of: a metric, or a key of :data:`HEADS`.
-    """
+    """The head of a column and the unit below it, of a metric or of a key of :data:`HEADS`."""
     if of in METRICS:
         return short(of), unit(of)
     head, its_unit = HEADS[of]

@@ -22,15 +22,10 @@ _LONGEST_SPEC = 40
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One line of a chart, and one name in the text.
+    """One line of a chart, and one name in the text, of the first of its loads; without cells nothing was measured.
 
-    Args:
-        load: the first of its loads.
-        ask: ``again`` where its prompts are asked again alone.
-        chat: whether its requests are turns of a chat.
-        differing: the options that tell it from another line, empty for the default ones; ``None`` where none has to.
-        simulated: whether any of its loads is.
-        cells: by batch size, new tokens and prompt tokens; empty if nothing was measured.
+    ``differing`` are the options that tell it from another line, empty for the default ones, ``None`` where none has
+    to; ``ask`` is ``again`` where its prompts are asked again alone.
     """
 
     load: LoadResult
@@ -42,7 +37,6 @@ class Series:
 
     @property
     def key(self) -> str:
-        """The key of its first load."""
         return self.load.load_key
 
     @property
@@ -69,7 +63,6 @@ class Naming:
     _by_load: Mapping[str, Series]
 
     def of(self, load: LoadResult) -> str:
-        """The name of ``load``."""
         series = self._by_load.get(load.load_key)
         return series.name if series else _base_name(load)
 
@@ -79,11 +72,9 @@ class Naming:
         return name if mark in name else name + mark
 
     def series_of(self, load: LoadResult) -> Series | None:
-        """The line that ``load`` is part of."""
         return self._by_load.get(load.load_key)
 
     def ask_of(self, load: LoadResult) -> Ask:
-        """How the prompts of ``load`` are asked."""
         series = self._by_load.get(load.load_key)
         return series.ask if series else "first"
 

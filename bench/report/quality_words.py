@@ -1,17 +1,16 @@
 """How faithful each configuration is to the model it was made from, in words that several renderers share."""
 
-# ruff: noqa: RUF001, RUF002 - apostrophes and dashes are meant
+# ruff: noqa: RUF002 - apostrophes and dashes are meant
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from bench.analyse.interval import Estimate
 from bench.analyse.quality import Quality
-from bench.analyse.read_quality import limits_of
 from bench.analyse.results import LoadResult
 from bench.report.code_words import word
-from bench.report.format import figure, in_brackets, interval, listed, number, percent, plural
+from bench.report.format import figure, in_brackets, interval, listed, number, plural
 from bench.report.language import gettext as _, mark, ngettext
 from bench.report.run_view import RunView
 
@@ -56,22 +55,6 @@ def ratio(load: LoadResult) -> str:
     if quality is not None and quality.is_reference:
         return _("reference")
     return NOT_KNOWN if quality is None or quality.ratio is None else number(quality.ratio.value)
-
-
-def ratio_help(load: LoadResult) -> str:
-    """What stands behind it: the interval and the reference, or why there is no ratio."""
-    quality = load.quality
-    if quality is None or quality.ratio is None or quality.is_reference:
-        return reason(load)
-    return "; ".join(filter(None, (_ratio_words(quality, quality.ratio), reason(load))))
-
-
-def column_note() -> str:
-    """What the column means."""
-    return _(
-        "Perplexity ratio: how many times the perplexity of the reference the configuration has on the same texts. “1” "
-        "is as sure of the right words as the reference, and the higher, the more of the model is lost."
-    )
 
 
 def in_one_line(load: LoadResult) -> str:
@@ -157,52 +140,6 @@ def method(view: RunView) -> list[str]:
     return found
 
 
-def limits_note(view: RunView) -> str:
-    """From which ratios on a configuration is called degraded, and broken."""
-    limits = limits_of(view.record)
-    return _("From {degraded} on a configuration is called degraded, and from {broken} on broken.").format(
-        degraded=number(limits.degraded), broken=number(limits.broken)
-    )
-
-
-def kinds(view: RunView) -> tuple[str, ...]:
-    """The kinds of text that any load was scored on."""
-    return tuple(dict.fromkeys(one.kind for load in scored(view) if load.quality for one in load.quality.kinds))
-
-
-def scored(view: RunView) -> list[LoadResult]:
-    """The loads that something is known of."""
-    return [load for load in view.analysis.loads if load.quality is not None]
-
-
-def facts(load: LoadResult) -> Iterator[tuple[str, str]]:
-    """Names and values for the details of a cell of ``load``."""
-    quality = load.quality
-    if quality is None:
-        return
-    yield _("Quality"), "; ".join(filter(None, (word(quality.verdict), reason(load))))
-    if quality.ratio is not None and not quality.is_reference:
-        yield _("Perplexity ratio"), _ratio_words(quality, quality.ratio)
-    if quality.perplexity is not None:
-        yield (
-            _("Perplexity"),
-            _("{perplexity} over {tokens} of {texts}").format(
-                perplexity=number(quality.perplexity),
-                tokens=plural(quality.positions, "{count} token", "{count} tokens"),
-                texts=plural(quality.texts, "{count} text", "{count} texts"),
-            ),
-        )
-    if quality.kl_mean is not None:
-        yield (
-            _("KL divergence from the reference"),
-            _("{mean} nats in the mean, {high} at the 99th percentile").format(
-                mean=small(quality.kl_mean), high=small(quality.kl_p99) or NOT_KNOWN
-            ),
-        )
-    if quality.same_top is not None:
-        yield _("Likeliest token as the reference’s"), percent(quality.same_top, 1)
-
-
 def small(value: float | None) -> str:
     """A divergence: three digits that matter, however small it is."""
     if value is None:
@@ -220,10 +157,11 @@ def broken_names(view: RunView, loads: Iterable[LoadResult]) -> str:
 
 def _ratio_of(load: LoadResult) -> str:
     assert load.quality is not None
-    return _ratio_words(load.quality, load.quality.ratio) if load.quality.ratio else word(load.quality.verdict)
+    return ratio_words(load.quality, load.quality.ratio) if load.quality.ratio else word(load.quality.verdict)
 
 
-def _ratio_words(quality: Quality, found: Estimate) -> str:
+def ratio_words(quality: Quality, found: Estimate) -> str:
+    """E.g. ``1.28 (1.21–1.36) times the perplexity of transformers fp32``."""
     return _("{ratio} times the perplexity of {reference}").format(
         ratio=figure(found), reference=quality.reference or _("the reference")
     )

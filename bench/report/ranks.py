@@ -1,15 +1,14 @@
-"""Who stands how far behind the lowest, as marks on a logarithmic axis that the page draws."""
+"""Who stands how far behind the lowest, on a logarithmic axis that the page draws."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bench.analyse.interval import Estimate
-from bench.analyse.results import LoadResult, Rival
-from bench.report.drawing.ratio_axis import Mark, RatioAxis
+from bench.analyse.results import Rival
 
 MOST = 8
 """Of a large run, so many are drawn beside the lowest, and the last one in any case."""
@@ -19,82 +18,40 @@ _EDGE = 3.0
 # An axis for an interval that reaches far beyond every estimate would press all others together.
 _BEYOND = math.log(1.6)
 
-
-@dataclass(frozen=True, slots=True)
-class Rank:
-    """One contestant and its ratio to the lowest one's value.
-
-    Args:
-        load: whose.
-        name: as the page names it.
-        ratio: above 1 means slower, or more.
-        sides: what the ratio is of, where it rests on fewer blocks than the figure of the lowest; blank otherwise.
-        mark: its places, in percent of the axis.
-    """
-
-    load: LoadResult
-    name: str
-    ratio: Estimate
-    sides: str
-    mark: Mark
+Rivals = Sequence[Rival[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
-    """All that are drawn beside the lowest, nearest first.
+    """All that are drawn beside the lowest, nearest first, and the axis of their ratios, in percent.
 
     Args:
-        even: where a ratio of 1 stands, in percent.
         lower: those that are told apart as lower over the blocks that they share with the lowest; nearly always none.
         tied: those that cannot be told apart from the lowest.
-        rest: the others.
         left_out: how many more there are.
         untold: none has an interval, so nothing is said of any.
     """
 
-    even: float
-    lower: tuple[Rank, ...]
-    tied: tuple[Rank, ...]
-    rest: tuple[Rank, ...]
+    axis: RatioAxis
+    lower: Rivals
+    tied: Rivals
+    rest: Rivals
     left_out: int
     untold: bool
 
 
-def ranks(
-    rivals: Sequence[Rival[Any]],
-    naming: Callable[[LoadResult], str],
-    sides: Callable[[Rival[Any]], str],
-) -> Ranks | None:
-    """The marks of a ranking; ``None`` where nobody is there to be compared with.
-
-    Args:
-        rivals: nearest first.
-        naming: of loads.
-        sides: see :attr:`Rank.sides`.
-    """
+def ranks(rivals: Rivals) -> Ranks | None:
+    """The marks of a ranking, its rivals nearest first; ``None`` where nobody is there to be compared with."""
     if not rivals:
         return None
-    tied = [rival for rival in rivals if not rival.distinguishable]
+    near = [rival for rival in rivals if not rival.distinguishable][:MOST]
     lower = [rival for rival in rivals if rival.lower]
     rest = [rival for rival in rivals if rival.higher]
-    near, far = tied[:MOST], _first_and_last(rest, max(2, MOST - len(tied)))
-    axis = _axis([rival.ratio for rival in (*lower, *near, *far)])
-
-    def rank(rival: Rival[Any]) -> Rank:
-        return Rank(rival.load, naming(rival.load), rival.ratio, sides(rival), axis.mark(rival.ratio))
-
-    return Ranks(
-        axis.place(1.0),
-        tuple(map(rank, lower)),
-        tuple(map(rank, near)),
-        tuple(map(rank, far)),
-        len(rivals) - len(lower) - len(near) - len(far),
-        all(rival.distinguishable is None for rival in rivals),
-    )
-
-
-def _first_and_last(ordered: Sequence[Rival[Any]], most: int) -> Sequence[Rival[Any]]:
-    return ordered if len(ordered) <= most else [*ordered[: most - 1], ordered[-1]]
+    room = max(2, MOST - len(near))
+    far = rest if len(rest) <= room else [*rest[: room - 1], rest[-1]]
+    shown = [*lower, *near, *far]
+    untold = all(rival.distinguishable is None for rival in rivals)
+    return Ranks(_axis([rival.ratio for rival in shown]), lower, near, far, len(rivals) - len(shown), untold)
 
 
 def _axis(ratios: Sequence[Estimate]) -> RatioAxis:
@@ -108,3 +65,40 @@ def _axis(ratios: Sequence[Estimate]) -> RatioAxis:
     span = max(high - low, 0.01)
     room = _EDGE / (100 - 2 * _EDGE) * span
     return RatioAxis(low - room, low + span + room, 0.0, 100.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One ratio on the axis and the ends of its interval; an open end goes on beyond the axis."""
+
+    place: float
+    low: float | None = None
+    high: float | None = None
+    open_low: bool = False
+    open_high: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RatioAxis:
+    """Args: the natural logarithms of the ratios at its ends, and where these are drawn."""
+
+    low: float
+    high: float
+    left: float
+    right: float
+
+    def place(self, ratio: float) -> float:
+        """Where a ratio stands; one beyond an end stands there."""
+        share = (math.log(ratio) - self.low) / (self.high - self.low)
+        return self.left + (self.right - self.left) * min(1.0, max(0.0, share))
+
+    def mark(self, ratio: Estimate) -> Mark:
+        if ratio.low is None or ratio.high is None:
+            return Mark(self.place(ratio.value))
+        return Mark(
+            self.place(ratio.value),
+            self.place(ratio.low),
+            self.place(ratio.high),
+            open_low=math.log(ratio.low) < self.low,
+            open_high=math.log(ratio.high) > self.high,
+        )

@@ -12,7 +12,7 @@ import os
 import re
 import socket
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,13 +33,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Private:
-    """What is known to be private.
-
-    Args:
-        users: names of users.
-        hosts: names of hosts, with or without their domain.
-        folders: folder -> the mark that takes the place of it and of everything below it.
-    """
+    """What is known to be private: names, and folders with the mark that takes the place of each and all below it."""
 
     users: frozenset[str]
     hosts: frozenset[str]
@@ -67,13 +61,15 @@ def redacted(value: T, private: Private) -> T:
     """``value`` with what is private taken out of every text in it, however deep; nothing else of it is changed.
 
     Users are learned from the home folders that ``value`` itself names, too: a run may come from another machine.
-
-    Args:
-        value: an analysis, a comparison, a history; dataclasses, mappings and sequences are gone through.
-        private: what is known beforehand.
     """
-    users = {*private.users, *(name for text in _texts(value, set()) for name in _owners(text))}
-    return _Redactor(dataclasses.replace(private, users=frozenset(users))).of(value)
+    users = set(private.users)
+
+    def learn(text: str) -> str:
+        users.update(_owners(text))
+        return text
+
+    _Walk(learn).of(value)
+    return _Walk(_redaction(dataclasses.replace(private, users=frozenset(users)))).of(value)
 
 
 def redacted_folder(folder: Path, private: Private) -> Path:
@@ -156,54 +152,26 @@ def _owners(text: str) -> Iterator[str]:
         yield from (found.strip() for found in pattern.findall(text))
 
 
-def _texts(value: Any, met: set[int]) -> Iterator[str]:
-    """Every text in ``value``; of a dataclass that it holds several times once, by the ids in ``met``."""
-    if isinstance(value, str):
-        yield value
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        if id(value) not in met:
-            met.add(id(value))
-            yield from (text for field in dataclasses.fields(value) for text in _texts(getattr(value, field.name), met))
-    elif isinstance(value, Mapping):
-        yield from (text for pair in value.items() for one in pair for text in _texts(one, met))
-    elif isinstance(value, tuple | list | set | frozenset) and not _is_numeric(value):
-        yield from (text for one in value for text in _texts(one, met))
-
-
 def _is_numeric(values: Iterable[Any]) -> bool:
     """Whether these are a series of numbers, of which there can be millions."""
     return isinstance(next(iter(values), None), float)
 
 
-class _Redactor:
-    """Goes through values; what was met before stays one object."""
+class _Walk:
+    """Goes through values and changes each text; what was met before stays one object."""
 
-    def __init__(self, private: Private) -> None:
-        folders = sorted(private.folders.items(), key=lambda one: -len(one[0]))
-        self._folders = [
-            (_folder_pattern(folder), mark)
-            for folder, mark in folders
-            if len(re.split(r"[\\/]+", folder.rstrip("\\/"))) > 1
-        ]
-        hosts = {part for host in private.hosts for part in (host, host.partition(".")[0])}
-        self._names = [
-            (re.compile(rf"(?<![0-9A-Za-z]){re.escape(name)}{more}(?![0-9A-Za-z])", re.IGNORECASE), mark)
-            for names, more, mark in ((hosts, r"(?:\.[0-9A-Za-z-]+)*", HOST), (private.users, "", USER))
-            # The longer first: one may begin with another.
-            for name in sorted(names, key=lambda one: (-len(one), one))
-            if len(name) >= _LEAST_CHARACTERS and name.casefold() not in _WORDS
-        ]
+    def __init__(self, change: Callable[[str], str]) -> None:
+        self._change = change
         self._met: dict[int, tuple[Any, Any]] = {}
 
     def of(self, value: T) -> T:
-        """``value`` without what is private."""
         found: Any = self._of(value)
-        redacted_value: T = found
-        return redacted_value
+        changed: T = found
+        return changed
 
     def _of(self, value: Any) -> Any:
         if isinstance(value, str):
-            return self.text(value)
+            return self._change(value)
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             if id(value) not in self._met:
                 # The value itself is kept too, or its id could become another one's.
@@ -231,17 +199,37 @@ class _Redactor:
             made[name] = self._of(one)
         return made
 
-    def text(self, text: str) -> str:
-        """One text without what is private."""
-        for pattern, mark in self._folders:
-            text = pattern.sub(mark, text)
-        text = _FILE_URL.sub(PATH, text)
-        text = _URL.sub(_public_or_mark, text)
-        for pattern, mark in _PATHS:
-            text = pattern.sub(mark, text)
-        for pattern, mark in self._names:
+
+def _redaction(private: Private) -> Callable[[str], str]:
+    """What takes out of a text what is private."""
+    folders = sorted(private.folders.items(), key=lambda one: -len(one[0]))
+    below = [
+        (_folder_pattern(folder), mark)
+        for folder, mark in folders
+        if len(re.split(r"[\\/]+", folder.rstrip("\\/"))) > 1
+    ]
+    hosts = {part for host in private.hosts for part in (host, host.partition(".")[0])}
+    names = [
+        (re.compile(rf"(?<![0-9A-Za-z]){re.escape(name)}{more}(?![0-9A-Za-z])", re.IGNORECASE), mark)
+        for names, more, mark in ((hosts, r"(?:\.[0-9A-Za-z-]+)*", HOST), (private.users, "", USER))
+        # The longer first: one may begin with another.
+        for name in sorted(names, key=lambda one: (-len(one), one))
+        if len(name) >= _LEAST_CHARACTERS and name.casefold() not in _WORDS
+    ]
+    patterns: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
+        *below,
+        (_FILE_URL, PATH),
+        (_URL, _public_or_mark),
+        *_PATHS,
+        *names,
+    ]
+
+    def redact(text: str) -> str:
+        for pattern, mark in patterns:
             text = pattern.sub(mark, text)
         return text
+
+    return redact
 
 
 _PATHS = ((_ANY_HOME, HOME), (_DRIVE, PATH), (_SHARE, PATH), (_SHORT_HOME, HOME), (_ROOTED, PATH))

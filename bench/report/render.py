@@ -10,10 +10,8 @@ from pathlib import Path
 from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.errors import StoreError
-from bench.report.exports.action import action_json
-from bench.report.exports.summary_csv import cell_rows, summary_csv
 from bench.report.exports.summary_json import summary_json
-from bench.report.exports.summary_markdown import summary_markdown
+from bench.report.exports.summary_rows import cell_rows, summary_csv, summary_xlsx
 from bench.report.index import index_lines
 from bench.report.language import ENGLISH, in_each, speaking
 from bench.report.redact import address, of_this_machine, redacted, redacted_folder, shown_path
@@ -21,7 +19,7 @@ from bench.report.run_table import run_table
 from bench.report.run_view import RunView, on_a_page, view_run
 from bench.report.run_words import all_sentences, nothing_measured
 from bench.store.files import write_files
-from bench.store.reader import as_utc, open_run, without_damaged
+from bench.store.reader import open_run, without_damaged
 
 _UNKNOWN = datetime(1980, 1, 1, tzinfo=UTC)
 
@@ -41,7 +39,6 @@ class ReportPaths:
 
     @classmethod
     def below(cls, folder: Path) -> ReportPaths:
-        """As they are called in ``folder``."""
         return cls(*(folder / name for name in astuple(cls())))
 
 
@@ -77,16 +74,14 @@ def render_view(view: RunView, folder: Path) -> ReportPaths:
 
     In the language that is chosen, but for what programs read: that is in English always.
     """
-    from bench.report.exports.pasted_table import table_html  # noqa: PLC0415 - jinja2
-    from bench.report.exports.pytest_benchmark import pytest_json  # noqa: PLC0415 - so does pytest-benchmark
-    from bench.report.exports.summary_xlsx import summary_xlsx  # noqa: PLC0415 - xlsxwriter
-    from bench.report.run_page import run_page  # noqa: PLC0415 - matplotlib and jinja2 take a second
+    from bench.report.exports.benchmarks import action_json, pytest_json  # noqa: PLC0415 - pytest-benchmark
+    from bench.report.run_page import run_page, summary_markdown, table_html  # noqa: PLC0415 - matplotlib, jinja2
 
     paths = ReportPaths.below(folder)
     headlines = in_each(lambda: next(iter(all_sentences(view)), nothing_measured()))
     with speaking(ENGLISH.code):
         rows = cell_rows(view)
-        csv, xlsx = summary_csv(rows), summary_xlsx(rows, as_utc(view.record.get("created_at")) or _UNKNOWN)
+        csv, xlsx = summary_csv(rows), summary_xlsx(rows, view.begun or _UNKNOWN)
         contents: dict[Path, str | bytes] = {
             paths.summary_csv: csv,
             paths.summary_xlsx: xlsx,
@@ -105,11 +100,7 @@ def render_view(view: RunView, folder: Path) -> ReportPaths:
 def finish_run(run: Path, reports_dir: Path, *, open_report: bool, redact: bool = False) -> list[str]:
     """Render the report of ``run`` and return the lines that the terminal ends with; both paths are absolute.
 
-    Args:
-        run: its folder.
-        reports_dir: where reports lie.
-        open_report: whether to show it in the browser.
-        redact: whether names and paths are taken out of it; it is then written to a folder of its own.
+    With ``redact`` names and paths are taken out of it, and it is written to a folder of its own.
 
     Raises:
         StoreError: the run cannot be read, or the report cannot be written.

@@ -1,84 +1,72 @@
-"""index.html: one file, no request, a policy that allows nothing but its own style and its own script.
+"""What people open of a run: index.html, summary.md for a step summary (GitHub: at most 1 MiB), and table.html.
 
-Everything is in the page without the script, which only narrows, sorts and points.
+index.html is one file without requests, and everything is in it without its script, which only narrows, sorts and
+points. table.html has its styles in its elements, so that its table can be pasted into a document.
 """
 
 from __future__ import annotations
 
-import base64
 import re
-from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from bench import metrics, processes
+from backends.spec import hardware_of
+from bench import processes
+from bench.analyse.agreement import PHRASE
+from bench.analyse.conditions import NO_ID, limited
+from bench.analyse.read_quality import limits_of
 from bench.analyse.results import QUANTILES, LoadResult
 from bench.metrics import METRICS, RANKED, RATES
-from bench.report import agreement_words, cell_details, metric_words, names, quality_words, run_facts, run_words
-from bench.report.drawing import series_chart
-from bench.report.drawing.bars import LOAD_PARTS, load_bars, memory_bars
-from bench.report.drawing.figures import draw
+from bench.report import agreement_words, metric_words, quality_words, run_details, run_words
+from bench.report.drawing import bars, series_chart
+from bench.report.drawing.run_charts import RunCharts
 from bench.report.finding_notes import serious_for_answer
-from bench.report.measure_again import alone
-from bench.report.ranks import Ranks, ranks
-from bench.report.run_view import Answer, RunView
-from bench.report.template import render_page
-
-
-@dataclass(frozen=True, slots=True)
-class DataLink:
-    """A link that saves a file, also from a page that came by mail: the address that holds it, and the file's name."""
-
-    href: str
-    name: str
+from bench.report.language import chosen
+from bench.report.ranks import ranks
+from bench.report.run_view import RunView
+from bench.report.template import data_uri, environment, render_markdown, render_page, source_digest
 
 
 def run_page(view: RunView, csv: str, xlsx: bytes) -> str:
     """The page of one run, in the language that is chosen; ``csv`` and ``xlsx`` are the files that it holds."""
     analysis = view.analysis
-    figures = draw(view.names, analysis)
+    figures = RunCharts(view.names, analysis)
     findings = view.notes
 
     def swatch(load: LoadResult) -> Markup:
         series = view.names.series_of(load)
         return figures.swatches.get(series.key, Markup()) if series else Markup()
 
-    def marks(answer: Answer) -> Ranks | None:
-        return ranks(answer.ranking.rivals, view.names.of, lambda rival: run_words.ratio_figures(answer, rival))
-
     return render_page(
         "run",
-        figures.css,
+        figures.sheet.css(),
         ("choices",),
         view=view,
         figures=figures,
         findings=findings,
         serious=serious_for_answer(analysis, findings),
-        details=cell_details.cell_details(view, findings),
-        load_parts=LOAD_PARTS,
-        load_bars=load_bars(analysis),
-        memory_bars=memory_bars(analysis),
+        details=run_details,
+        phrase=PHRASE,
+        bars=bars,
+        load_bars=bars.load_bars(analysis),
         csv=_link(view, csv.encode("utf-8"), "csv", "text/csv;charset=utf-8"),
         xlsx=_link(view, xlsx, "xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
         words=run_words,
-        facts=run_facts,
-        names=names,
-        m=metric_words,
-        metrics=metrics,
         columns=(*RANKED, *quality_words.columns(view), *agreement_words.columns(view), "itl", *RATES, "peak", "n"),
         agreement=agreement_words,
         quality=quality_words,
-        quality_loads=quality_words.scored(view),
-        percentiles=tuple(QUANTILES),
+        quality_loads=[load for load in analysis.loads if load.quality],
+        limits_of=limits_of,
+        percentiles=QUANTILES,
         course=series_chart,
-        most_unfolded=cell_details.MOST_UNFOLDED,
-        cache_state=cell_details.cache_state,
-        alone=alone,
         weight=weight,
         weights=[(weight(metric), metric_words.weight_name(metric)) for metric in view.weights],
         swatch=swatch,
-        marks=marks,
+        marks=ranks,
         zip=zip,
+        hardware_of=hardware_of,
+        limited=limited,
+        no_id=NO_ID,
         format_exit_code=processes.format_exit_code,
     )
 
@@ -88,14 +76,64 @@ def weight(metric: str) -> str:
     return METRICS[metric].name if metric in METRICS else metric
 
 
-def _link(view: RunView, summary: bytes, suffix: str, media_type: str) -> DataLink:
-    """The file within the page, or beside it where it would be larger than the page."""
-    beside = f"summary.{suffix}"
-    return DataLink(beside, beside) if view.beyond else data_link(view, summary, suffix, media_type)
-
-
-def data_link(view: RunView, summary: bytes, suffix: str, media_type: str) -> DataLink:
-    """A link whose file has the bytes of ``summary``."""
-    encoded = base64.b64encode(summary).decode("ascii")
+def _link(view: RunView, summary: bytes, suffix: str, media_type: str) -> dict[str, str]:
+    """Saves the file within the page, or the one beside it where it would be larger than the page."""
+    if view.beyond:
+        return {"href": f"summary.{suffix}", "name": f"summary.{suffix}"}
     run = re.sub(r"[^0-9A-Za-z_-]", "_", str(view.record.get("run_id")))[:64]
-    return DataLink(f"data:{media_type};base64,{encoded}", f"{run}-summary.{suffix}")
+    return {"href": data_uri(summary, media_type), "name": f"{run}-summary.{suffix}"}
+
+
+def summary_markdown(view: RunView) -> str:
+    """The summary of a run, in the language that is chosen."""
+    optional = *quality_words.columns(view), *agreement_words.columns(view)
+    return render_markdown(
+        "summary",
+        view=view,
+        cells=sorted(view.analysis.cells, key=lambda cell: (cell.batch_size, cell.new_tokens, cell.prompt_tokens)),
+        heads=[
+            *map(metric_words.one_line, ("prompt", "configuration", "device")),
+            *(metric_words.one_line(key, interval=True) for key in RANKED),
+            *map(metric_words.one_line, (*optional, "decode_tokens_per_s", "peak", "n")),
+        ],
+        words=run_words,
+        quality=quality_words,
+        agreement=agreement_words,
+    )
+
+
+STYLES = {
+    "unstyled": "display:none",
+    "page": "font:11pt/1.4 Calibri,Arial,sans-serif;color:#1b1e23;background:#ffffff;margin:24px",
+    "table": "border-collapse:collapse;font:10pt Calibri,Arial,sans-serif;color:#1b1e23",
+    "head": "border:1px solid #8a8f98;padding:3px 6px;text-align:left;vertical-align:bottom;background:#eef3f8",
+    "group": "border:1px solid #8a8f98;padding:3px 6px;text-align:left;background:#f6f6f3",
+    "text": "border:1px solid #8a8f98;padding:3px 6px;text-align:left;vertical-align:top;font-weight:normal",
+    "number": "border:1px solid #8a8f98;padding:3px 6px;text-align:right;vertical-align:top",
+}
+"""What an element looks like. A style element would be lost on the way into another document."""
+
+
+def table_html(view: RunView) -> str:
+    """The table of a run. What has to be said before any number stands in it, so that it goes where that goes."""
+    digests = sorted({f"'{source_digest(style)}'" for style in STYLES.values()})
+    return (
+        environment()
+        .get_template("table.html.jinja")
+        .render(
+            view=view,
+            findings=view.notes,
+            w=run_words,
+            language=chosen().code,
+            style=STYLES,
+            digests=" ".join(digests),
+            heads=[
+                *map(metric_words.one_line, ("configuration", "device")),
+                *(metric_words.one_line(key, interval=True) for key in RANKED),
+                *map(
+                    metric_words.one_line, (*quality_words.columns(view), "decode_tokens_per_s", "peak", "n", "guard")
+                ),
+            ],
+            quality=quality_words,
+        )
+    )

@@ -16,7 +16,6 @@ from bench.report.format import megabytes, number, plain
 from bench.report.language import ENGLISH, speaking
 from bench.report.names import failed_shapes
 from bench.report.run_view import RunView
-from bench.report.sitting_words import interruptions
 
 COLUMNS = 100
 
@@ -45,7 +44,12 @@ def run_table(view: RunView) -> str:
     one_shape = len({(cell.new_tokens, cell.batch_size) for cell in cells}) == 1
     rows = [_row(cell, one_shape=one_shape) for cell in cells]
     lines = _columns([_HEADER, *rows]) if rows else [run_words.nothing_measured()]
-    notes = [*_failures(view), *(run_words.overview_sentence(view, overview) for overview in view.overviews)]
+    notes = [
+        f"{word(failure.status)}: {view.names.of(failure.load)}, {failed_shapes(failure)}: "
+        f"{textwrap.shorten(failure.message, 300, placeholder=' ...')}"
+        for failure in view.analysis.failures
+    ]
+    notes += [*(run_words.overview_sentence(view, overview) for overview in view.overviews)]
     if view.adaptive:
         notes.append(run_words.adaptive_end(view))
     notes += [*_notes(view), *in_short(view.notes)]
@@ -119,13 +123,8 @@ def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(len(row[index]) for row in cut) for index in range(len(_HEADER))]
     # Of an older run, or one that was not asked for it, nothing is known of quality.
     known = [index for index, head in enumerate(_HEADER) if head != _QUALITY or any(row[index] for row in rows[1:])]
-    lines = []
-    for row in cut:
-        parts = [
-            row[index].ljust(widths[index]) if index in _TEXT_COLUMNS else row[index].rjust(widths[index])
-            for index in known
-        ]
-        lines.append(" ".join(parts).rstrip()[:COLUMNS])
+    sides = ["<" if index in _TEXT_COLUMNS else ">" for index in range(len(_HEADER))]
+    lines = [" ".join(f"{row[at]:{sides[at]}{widths[at]}}" for at in known).rstrip()[:COLUMNS] for row in cut]
     return [lines[0], "-" * max(len(line) for line in lines), *lines[1:]]
 
 
@@ -134,36 +133,17 @@ def _fitted(value: str, widest: int) -> str:
     return shown if len(shown) <= widest else shown[: widest - 1] + "~"
 
 
-def _failures(view: RunView) -> list[str]:
-    return [
-        f"{word(failure.status)}: {view.names.of(failure.load)}, {failed_shapes(failure)}: "
-        f"{textwrap.shorten(failure.message, 300, placeholder=' ...')}"
-        for failure in view.analysis.failures
-    ]
-
-
-def _asked(view: RunView) -> list[str]:
-    if view.chat:
-        return ["t: turn of a chat, whose prompt is all that was said; on: with what was said before it cached"]
-    if any(cell.ask == "again" for cell in view.analysis.cells):
-        return ["hit: a prefix-cache hit, the time for a prompt that the same process was asked just before"]
-    return []
-
-
 def _notes(view: RunView) -> list[str]:
     loads, cells = view.analysis.loads, view.analysis.cells
     variants = {load.variant: load.variant_spec for load in loads if load.variant_spec}
     notes = [f"{name}: {spec}" for name, spec in variants.items()]
     if view.simulated != "none":
         notes.append("simulated: these latencies were played, no model ran")
-    notes += [*run_words.damaged(view), *interruptions(view)]
-    if view.beyond:
-        notes.append(run_words.beyond(view))
-    if view.selection:
-        notes.append(run_words.narrowed(view))
-    if view.analysis.unreached:
-        notes.append(run_words.unreached(view))
-    notes += _asked(view)
+    notes += run_words.incomplete(view)
+    if view.chat:
+        notes.append("t: turn of a chat, whose prompt is all that was said; on: with what was said before it cached")
+    elif any(cell.ask == "again" for cell in cells):
+        notes.append("hit: a prefix-cache hit, the time for a prompt that the same process was asked just before")
     if any(not load.simulated for load in loads):
         notes.append("prec: the weight format; in: what the stack computes in, ? where it does not tell")
     if any(cell.load.device_share is not None for cell in cells):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import product
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from bench.plan.cells import ASKS, Request, digest
 from bench.report.finding_notes import Note, finding_notes
 from bench.report.metric_words import ITL_NAMES
 from bench.report.names import Naming, name_all
+from bench.store.reader import as_utc
 
 Claim = Literal["only", "fastest", "least", "lowest"]
 """What may be said of the lowest: that it has no rival, that it won, in time or in memory, or no more than that."""
@@ -29,9 +31,6 @@ ENERGY_COLUMNS = ("energy_j", *ENERGY_CHARTS, "cpu_time_ms", "cpu_frequency_mhz"
 """Attributes of :class:`bench.analyse.results.Costs`."""
 MOST_CELLS = 500
 """Of a page, which then has some ten megabytes."""
-_MOST_BARS = 40
-_SHOWN_TIMES = {"energy_j_per_token": 1e3}
-"""What is shown in another unit than it is kept in: a token takes millijoules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +42,15 @@ class Answer:
 
     @property
     def winner(self) -> LoadResult:
-        """The lowest."""
         found: LoadResult = self.ranking.winner.load
         return found
 
     @property
     def metric(self) -> str:
-        """One of the ranked ones, or ``memory``."""
         return self.ranking.metric
 
     @property
     def claim(self) -> Claim:
-        """What may be said of the lowest."""
         if self.ranking.alone:
             return "only"
         if not self.ranking.claimed:
@@ -73,45 +69,26 @@ class Answer:
 
     @property
     def lowest(self) -> Estimate:
-        """The figure of the lowest, in that unit."""
         return self.ranking.lowest.times(self.scale)
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """One metric over all prompt lengths, or memory.
-
-    Args:
-        answers: by prompt length, or the one of memory.
-        several: whether the run has several of this kind, so that the requests have to be named.
-    """
+    """One metric over all prompt lengths, or memory; ``several`` if the requests have to be named."""
 
     answers: tuple[Answer, ...]
     several: bool
 
     @property
     def metric(self) -> str:
-        """One of the ranked ones, or ``memory``."""
         return self.answers[0].metric
 
     @property
     def among(self) -> Among:
-        """Of whom."""
         return self.answers[0].among
 
     @property
-    def ask(self) -> str:
-        """How its prompts were asked."""
-        return self.answers[0].ranking.ask
-
-    @property
-    def simulated(self) -> bool:
-        """Whether the contestants are."""
-        return self.answers[0].ranking.simulated
-
-    @property
     def claimed(self) -> bool:
-        """Whether each of its winners may be called one."""
         return all(answer.ranking.claimed for answer in self.answers)
 
 
@@ -140,15 +117,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One configuration at one shape, asked a first time and again.
-
-    Args:
-        first: prompts that the process has not seen.
-        again: prompts that it was asked just before.
-        first_ms: time to first token, over the blocks that both asks have.
-        again_ms: the same of the prompts asked again.
-        share: ``again_ms`` over ``first_ms``, paired by block.
-    """
+    """One configuration at one shape, asked a first time and again, over the blocks that both asks have."""
 
     first: CellResult
     again: CellResult
@@ -158,31 +127,14 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class EnergyChart:
-    """One counter that moved: some of the cells that it was read around with their values, and how many there are."""
-
-    name: str
-    bars: tuple[tuple[CellResult, float], ...]
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
 class Energy:
-    """Energy and busy time of the cells that a counter was read around, in the units shown.
+    """Energy and busy time of the cells that a counter was read around: those of :data:`ENERGY_COLUMNS` with any value.
 
-    Args:
-        charts: of the counters that moved.
-        columns: of :data:`ENERGY_COLUMNS` those with any value.
-        rows: each cell with its values of these.
-        sources: what the energy was read from.
-        engines: whether busy time of a GPU is among it.
+    ``columns`` have a value per cell, in the unit shown.
     """
 
-    charts: tuple[EnergyChart, ...]
-    columns: tuple[str, ...]
-    rows: tuple[tuple[CellResult, tuple[float | None, ...]], ...]
-    sources: tuple[str, ...]
-    engines: bool
+    cells: tuple[CellResult, ...]
+    columns: Mapping[str, tuple[float | None, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,18 +142,12 @@ class RunView:
     """All that the report of one run claims.
 
     Args:
-        analysis: of the run; failures, unreached cells and loads are shown as they are there.
-        names: of loads and lines.
-        answers: those to one set of requests together, those by latency before those by memory; by each metric who is
-            lowest among the faithful, and then who is of all, where that is another.
-        overviews: a sentence each.
-        groups: of the table of results.
+        answers: those to one set of requests together, latencies before memory; by each metric who is lowest among the
+            faithful, and then who is of all, where that is another.
         hits: cells that were asked both ways.
         adaptive: what end.json says of a run that added blocks as it went; empty for others.
         axes: what a reader can narrow the page by, and the values as the ``data-`` attributes have them.
         weights: metrics that anything is ranked by, and ``memory``.
-        quantiles: of inter-token latency, those that any sample of the run can carry.
-        energy: ``None`` where no counter was read.
         beyond: how many cells of the run are not among these, see :func:`on_a_page`.
     """
 
@@ -225,18 +171,19 @@ class RunView:
 
     @property
     def model(self) -> Mapping[str, Any]:
-        """What run.json says of the model."""
         return self.record.get("model") or {}
 
     @property
     def cpu(self) -> str | None:
-        """The name of the machine's CPU."""
         name: str | None = recorded_at(self.record, "machine", "cpu", "name")
         return name
 
     @property
+    def begun(self) -> datetime | None:
+        return as_utc(self.record.get("created_at"))
+
+    @property
     def plan(self) -> Mapping[str, Any]:
-        """What run.json says of the plan."""
         return self.record.get("plan") or {}
 
     @property
@@ -246,34 +193,20 @@ class RunView:
 
     @property
     def chat(self) -> bool:
-        """Whether its requests are turns of a chat."""
         return any(cell.turn for cell in self.analysis.cells)
 
     @property
     def notes(self) -> list[Note]:
-        """What the guard found, in the language that is chosen."""
         return finding_notes(self.analysis, self.names)
 
     @property
     def simulated(self) -> Literal["none", "some", "all"]:
-        """How many of the loads are."""
         loads = [load.simulated for load in self.analysis.loads]
         return "none" if not any(loads) else "all" if all(loads) else "some"
 
     @property
     def verdict(self) -> bool:
-        """Whether the run has blocks enough for a verdict in each of its rankings."""
         return bool(self.analysis.rankings) and all(ranking.verdict for ranking in self.analysis.rankings)
-
-    @property
-    def blocks(self) -> int:
-        """The fewest blocks that a ranking rests on."""
-        return min((ranking.blocks for ranking in self.analysis.rankings), default=0)
-
-    @property
-    def planned_blocks(self) -> int:
-        """How many blocks the run was to have; of one that added blocks, how many it had."""
-        return self.adaptive.get("blocks") or self.plan.get("blocks") or 0
 
 
 def view_run(analysis: RunAnalysis) -> RunView:
@@ -458,27 +391,13 @@ def _axes(analysis: RunAnalysis) -> dict[str, tuple[str, ...]]:
 def _energy(analysis: RunAnalysis) -> Energy | None:
     """``None`` where neither energy nor busy time of any measured cell is known."""
     # A simulated latency costs nothing: what the machine took meanwhile is no figure of the stack that it stands for.
-    cells = [cell for cell in analysis.cells if not cell.load.simulated]
-    if all(_cost(cell, name) is None for cell in cells for name in ENERGY_CHARTS):
-        return None
-    columns = tuple(name for name in ENERGY_COLUMNS if any(_cost(cell, name) is not None for cell in cells))
-    return Energy(
-        charts=tuple(chart for name in ENERGY_CHARTS if (chart := _energy_chart(name, cells))),
-        columns=columns,
-        rows=tuple((cell, tuple(_cost(cell, name) for name in columns)) for cell in cells),
-        sources=tuple(dict.fromkeys(cell.costs.energy_source for cell in cells if cell.costs.energy_source)),
-        engines=any(cell.costs.gpu_busy_ms is not None for cell in cells),
-    )
-
-
-def _energy_chart(name: str, cells: Sequence[CellResult]) -> EnergyChart | None:
-    known = [(cell, value) for cell in cells if (value := _cost(cell, name)) is not None]
-    # Where no counter moved there is nothing to draw; the table says so.
-    if not any(value for _, value in known):
-        return None
-    return EnergyChart(name, tuple(known[:_MOST_BARS]), len(known))
+    cells = tuple(cell for cell in analysis.cells if not cell.load.simulated)
+    columns = {name: tuple(_cost(cell, name) for cell in cells) for name in ENERGY_COLUMNS}
+    known = {name: values for name, values in columns.items() if any(value is not None for value in values)}
+    return Energy(cells, known) if any(name in known for name in ENERGY_CHARTS) else None
 
 
 def _cost(cell: CellResult, name: str) -> float | None:
     value: float | None = getattr(cell.costs, name)
-    return None if value is None else value * _SHOWN_TIMES.get(name, 1.0)
+    # A token takes millijoules.
+    return value * 1e3 if value is not None and name == "energy_j_per_token" else value

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bench.analyse.results import QUANTILES, VERDICT_BLOCKS, CellResult, Failure, LoadResult, Rival
+from bench.analyse.results import QUANTILES, VERDICT_BLOCKS, CellResult, LoadResult, Rival
 from bench.report import quality_words
 from bench.report.agreement_words import collapsed_banner
 from bench.report.code_words import word
@@ -25,7 +25,7 @@ from bench.report.format import (
 )
 from bench.report.language import gettext as _, mark, ngettext
 from bench.report.metric_words import name as metric_name
-from bench.report.names import again_name, cell_name, requests_name, shape_name
+from bench.report.names import again_name, requests_name, shape_name
 from bench.report.run_view import Answer, Overview, RunView
 from bench.report.sitting_words import interruptions
 
@@ -34,21 +34,6 @@ VERDICT_COMMAND = f"nox -s bench -- {VERDICT_PROFILE}"
 """Measures blocks enough for a verdict."""
 
 _MOST_MISSED = 6
-
-VERDICT_HELP = {
-    "verified": mark(
-        "The stack named the device that ran, and its own counter showed it busy for at least 5 % of the measured time "
-        "(50 % where the stack may hand work to the CPU without a word), or, without a counter, the stack’s own "
-        "profile places work there."
-    ),
-    "reported": mark("The stack said so; no counter of that very device confirmed it."),
-    "fallback": mark("Another device ran than was asked for, and the figures are under the name of what ran."),
-    "simulated": mark("Latencies were played. No device ran."),
-    "unknown": mark(
-        "The stack does not tell which device ran or may hand work to another without a word, or the record of its "
-        "process is missing."
-    ),
-}
 
 _CLAIMS = {
     ("only", False): (mark("the only one measured"), mark("Only {winner} was measured here: {metric} {value}.")),
@@ -59,10 +44,7 @@ _CLAIMS = {
         mark("{winner} is fastest of the simulated by {metric}: {value}."),
     ),
     ("least", False): (mark("least"), mark("{winner} needs least memory: {value}.")),
-    ("least", True): (
-        mark("least of the simulated"),
-        mark("{winner} needs least memory of the simulated: {value}."),
-    ),
+    ("least", True): (mark("least of the simulated"), mark("{winner} needs least memory of the simulated: {value}.")),
     ("lowest", False): (mark("lowest measured"), mark("{winner} had the lowest {metric} measured: {value}.")),
     ("lowest", True): (mark("lowest simulated"), mark("{winner} had the lowest {metric} simulated: {value}.")),
 }
@@ -91,11 +73,6 @@ _ADAPTIVE_ENDS = {
     "max-time": mark("The time that was given (--max-time) ended it."),
     "max-blocks": mark("The number of blocks that was given (--max-blocks) ended it."),
 }
-
-
-def verdict_help(verdict: str) -> str:
-    """What that means; blank for a verdict that is not known."""
-    return _(VERDICT_HELP[verdict]) if verdict in VERDICT_HELP else ""
 
 
 def busy(share: float) -> str:
@@ -138,53 +115,38 @@ def banners(view: RunView) -> list[str]:
                 "that of a real model of this shape, its text is noise."
             )
         )
-    found += [*damaged(view), *interruptions(view)]
-    if view.beyond:
-        found.append(beyond(view))
-    if view.selection:
-        found.append(narrowed(view))
-    if view.analysis.unreached:
-        found.append(unreached(view))
+    found += incomplete(view)
     found += [adaptive_end(view)] if view.adaptive else []
     return [*found, *filter(None, [quality_words.broken_banner(view), collapsed_banner(view)])]
 
 
-def damaged(view: RunView) -> list[str]:
-    """The files of a run that cannot be read."""
+def incomplete(view: RunView) -> list[str]:
+    """What is not here of a run: damaged files, what an interruption left out, cells that are not shown or measured."""
     rows = _("{file} of this run is damaged ({why}): its rows are left out.")
     others = _("{file} of this run is damaged ({why}): what it holds is left out.")
-    return [
+    found = [
         (rows if file.endswith(".parquet") else others).format(file=clean(file), why=clean(why))
         for file, why in view.analysis.damaged.items()
     ]
-
-
-def narrowed(view: RunView) -> str:
-    """By what the run was narrowed, and how much of its plan was left."""
-    chosen = view.selection
-    counts = {name: number(int(chosen.get(name) or 0), 0) for name in ("selected", "planned")}
-    if not chosen.get("by"):
-        return _("Narrowed to {selected} of {planned} planned cells, each counted once per block.").format(**counts)
-    return _("Narrowed by {by} to {selected} of {planned} planned cells, each counted once per block.").format(
-        by=chosen["by"], **counts
-    )
-
-
-def beyond(view: RunView) -> str:
-    """That a page shows a part of a large run."""
-    return _(
-        "{shown} of {cells} cells are shown, those of the first {shapes}; what is said of the fastest is of these "
-        "alone. summary.xlsx, summary.csv and summary.json have all."
-    ).format(
-        shown=number(len(view.analysis.cells), 0),
-        cells=number(len(view.analysis.cells) + view.beyond, 0),
-        shapes=plural(len(view.groups), "{count} request shape", "{count} request shapes"),
-    )
-
-
-def unreached(view: RunView) -> str:
-    """How many planned cells have no number because the run ended."""
-    return _("{count} planned cells were not reached.").format(count=number(len(view.analysis.unreached), 0))
+    found += interruptions(view)
+    if view.beyond:
+        sentence = _(
+            "{shown} of {cells} cells are shown, those of the first {shapes}; what is said of the fastest is of these "
+            "alone. summary.xlsx, summary.csv and summary.json have all."
+        )
+        shown = len(view.analysis.cells)
+        shapes = plural(len(view.groups), "{count} request shape", "{count} request shapes")
+        found.append(sentence.format(shown=number(shown, 0), cells=number(shown + view.beyond, 0), shapes=shapes))
+    if chosen := view.selection:
+        sentence = _("Narrowed to {selected} of {planned} planned cells, each counted once per block.")
+        if chosen.get("by"):
+            sentence = _("Narrowed by {by} to {selected} of {planned} planned cells, each counted once per block.")
+        counts = {name: number(int(chosen.get(name) or 0), 0) for name in ("selected", "planned")}
+        found.append(sentence.format(by=chosen.get("by"), **counts))
+    if view.analysis.unreached:
+        count = number(len(view.analysis.unreached), 0)
+        found.append(_("{count} planned cells were not reached.").format(count=count))
+    return found
 
 
 def adaptive_end(view: RunView) -> str:
@@ -329,7 +291,7 @@ def ratio_figures(answer: Answer, rival: Rival[Any]) -> str:
 
 def overview_sentence(view: RunView, overview: Overview) -> str:
     """One metric in one sentence, e.g. ``Lowest time to first token at every prompt length: ort-genai``."""
-    kind = overview.claimed, overview.simulated
+    kind = overview.claimed, overview.answers[0].ranking.simulated
     if overview.metric == "memory":
         sentence = _memory_sentence(view, overview, _(_MEMORY_OVERVIEWS[kind]))
     else:
@@ -341,7 +303,7 @@ def overview_sentence(view: RunView, overview: Overview) -> str:
         (shape,) = overview.answers[0].ranking.shapes
         parts.append(_("{new} new tokens").format(new=number(shape.new_tokens, 0)))
         parts.append(_("batch of {size}").format(size=shape.batch_size))
-    if overview.ask == "again" and not (overview.several and memory):
+    if overview.answers[0].ranking.ask == "again" and not (overview.several and memory):
         parts.append(again_name(chat=view.chat))
     return _among(overview, f"{', '.join(parts)}: {sentence}" if parts else sentence)
 
@@ -381,7 +343,8 @@ def _latency_sentence(view: RunView, overview: Overview, claimed: str) -> str:
 
 def verdict_sentence(view: RunView) -> str:
     """What the sentences of the answer may claim."""
-    blocks = plural(view.blocks, "{count} block", "{count} blocks")
+    fewest = min((ranking.blocks for ranking in view.analysis.rankings), default=0)
+    blocks = plural(fewest, "{count} block", "{count} blocks")
     if view.verdict:
         return _(
             "“Fastest” means: every other one takes longer, block by block over at least {blocks}, after Holm’s "
@@ -394,35 +357,12 @@ def verdict_sentence(view: RunView) -> str:
     ).format(blocks=blocks, enough=VERDICT_BLOCKS)
 
 
-def told_apart() -> str:
-    """How the others are compared with the lowest."""
-    return _(
-        "The others are compared with the lowest over the blocks that both have. “Take longer” and “need more” are "
-        "significant after Holm’s adjustment for all pairs of the ranking: of rankings of equal configurations, at "
-        "most one in twenty calls any. Each interval is of one ratio, without adjustment, so it can exclude 1 where "
-        "the two cannot be told apart."
-    )
-
-
 def all_sentences(view: RunView) -> list[str]:
     """The answer in words."""
     sentences = [overview_sentence(view, one) for one in view.overviews]
     for group in view.answers:
         sentences += [f"{answer_title(answer)}: {answer_sentence(view, answer)}" for answer in group]
     return [*sentences, verdict_sentence(view)] if view.analysis.cells else sentences
-
-
-def unreached_cells(view: RunView) -> list[str]:
-    """The planned cells that the run did not come to."""
-    return [cell_name(view.names, cell) for cell in view.analysis.unreached]
-
-
-def quantile(cell: CellResult, name: str) -> str:
-    """A percentile of inter-token latency in ms, or how many latencies it needs; blank for answers of one token."""
-    value = cell.itl_ms[name]
-    if value is not None or cell.new_tokens == 1:
-        return number(value)
-    return _("needs {count}").format(count=QUANTILES[name][1])
 
 
 def quantiles_missing(cell: CellResult) -> str:
@@ -449,22 +389,3 @@ def quantiles_note(cells: Sequence[CellResult]) -> str:
             )
             sentences.append(some.format(name=name, needed=needed, short=short, count=number(len(several), 0)))
     return " ".join(sentences)
-
-
-def run_title(view: RunView) -> str:
-    """The model and the machine, as far as they are known."""
-    if view.model.get("name") and view.cpu:
-        return _("{model} on {machine}").format(model=view.model["name"], machine=view.cpu)
-    return clean(str(view.model.get("name") or view.cpu or ""))
-
-
-def failure_where(view: RunView, failure: Failure) -> str:
-    """In how many blocks it failed, and whether other blocks were measured; blank if neither is known."""
-    blocks = view.planned_blocks
-    if failure.measured_elsewhere and blocks:
-        where = _("in {failed} of {blocks}; other blocks were measured")
-    elif failure.measured_elsewhere:
-        where = _("other blocks were measured")
-    else:
-        where = _("in {failed} of {blocks}") if blocks else ""
-    return where.format(failed=len(failure.blocks), blocks=plural(blocks, "{count} block", "{count} blocks"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 from bench.analyse import conditions
@@ -67,9 +66,10 @@ def _of_several_sittings(found: Sequence[Interruption]) -> str:
             )
         )
     changed = [
-        _("{what}: {before}, then {after}").format(what=clean(what), before=_value(before), after=_value(after))
+        _("{what}: {before}, then {after}").format(what=clean(what), before=before, after=after)
         for one in found
-        for what, (before, after) in one.changed.items()
+        for what, values in one.changed.items()
+        for before, after in [(_("not known") if value is None else clean(str(value)) for value in values)]
     ]
     if changed:
         sentences.append(_("Meanwhile these have changed: {changes}.").format(changes="; ".join(changed)))
@@ -78,7 +78,7 @@ def _of_several_sittings(found: Sequence[Interruption]) -> str:
 
 def _interruption(one: Interruption) -> str:
     return _(_HOW.get(one.reason, _HOW["interrupted"])).format(
-        moment=_moment(one.at),
+        moment=f"{one.at:%Y-%m-%d %H:%M} UTC" if one.at else _("a day that is not known"),
         pause=_pause(one.pause_s),
         where="" if one.block is None else _(", in block {block}").format(block=number(one.block + 1, 0)),
     )
@@ -96,10 +96,6 @@ def as_values(found: Sequence[Interruption]) -> list[dict[str, Any]]:
     return [asdict(one) | {"at": one.at and one.at.isoformat()} for one in found]
 
 
-def _moment(at: datetime | None) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC" if at else _("a day that is not known")
-
-
 def _pause(seconds: float | None) -> str:
     if seconds is None:
         return _("some time")
@@ -108,7 +104,3 @@ def _pause(seconds: float | None) -> str:
     if seconds < 90 * 60:
         return _("{count} min").format(count=number(seconds / 60, 0))
     return _("{count} h").format(count=number(seconds / 3600, 1))
-
-
-def _value(value: Any) -> str:
-    return _("not known") if value is None else clean(str(value))

@@ -16,7 +16,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from bench.report import format as fmt
+from bench import metrics
+from bench.report import finding_words, format as fmt, metric_words, names
 from bench.report.code_words import word
 from bench.report.format import clean, listed, plural
 from bench.report.language import ENGLISH, chosen, gettext, ngettext, pgettext
@@ -58,6 +59,7 @@ def environment() -> jinja2.Environment:
     # Messages are filled in with ``format`` here as in code: {{ _("{count} more").format(count=3) }}.
     made.install_gettext_callables(gettext, ngettext, newstyle=False, pgettext=pgettext)  # type: ignore[attr-defined]
     made.globals |= {"f": fmt, "word": word, "plural": plural, "listed": listed}
+    made.globals |= {"m": metric_words, "metrics": metrics, "names": names, "finding": finding_words}
     made.filters |= {"commands": commands, "recorded": recorded, "md": in_markdown}
     return made
 
@@ -65,11 +67,7 @@ def environment() -> jinja2.Environment:
 def render_page(name: str, style: str = "", parts: Sequence[str] = (), **values: Any) -> str:
     """A page without requests: it holds its styles and scripts, with the digests that its policy allows.
 
-    Args:
-        name: of ``NAME.html.jinja``; ``NAME.css`` and ``NAME.js``, where there are any, follow those of all pages.
-        style: what follows these styles, from drawings.
-        parts: names of styles and scripts that stand before its own, of other pages or of several.
-        values: of the template.
+    ``style`` follows the styles of all pages and those of ``parts``, names of styles and scripts that pages share.
     """
     css = _text("page.css", *(f"{part}.css" for part in (*parts, name))) + style
     script = _text("tables.js", *(f"{part}.js" for part in (*parts, name))) + "address.restore();\n"
@@ -108,6 +106,11 @@ def recorded(words: object) -> Markup:
     """``words`` as they were recorded, in English, which a page of another language says of them."""
     shown = Markup.escape(clean(str(words)))
     return shown if chosen() is ENGLISH else Markup('<span lang="en">{}</span>').format(shown)
+
+
+def data_uri(content: bytes, media_type: str) -> str:
+    """An address that holds a file, which a link saves also from a page that came by mail."""
+    return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def _text(*names: str) -> str:

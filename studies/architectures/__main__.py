@@ -21,8 +21,8 @@ def main(arguments: Sequence[str]) -> int:
         asked = _parser().parse_args(arguments)
         names, stacks = asked.only or list(MODELS), asked.stack or list(STACKS)
         venvs = Venvs.from_environment(read_workers(asked.worker or [], "--worker"))
-        study = Study(asked.folder.resolve(), venvs, _say)
-        _print_table(study, names, stacks)
+        with Study(asked.folder.resolve(), venvs, _say) as study:
+            _print_table(study, names, stacks)
     except BenchError as error:
         return print_refusal(error)
     except KeyboardInterrupt:

@@ -7,10 +7,10 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from bench import PROJECT_ROOT
-from bench.errors import BenchError, ModelRefused, UsageError, WorkerUnsupported
+from bench.errors import BenchError, ModelRefused, UsageError, WorkerError, WorkerUnsupported
 from bench.measure.worker import WorkerProcess
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load
@@ -79,7 +79,7 @@ class Outcome:
 
 
 class Study:
-    """Models and stacks.
+    """Models and stacks. Use as a context manager: a stack's worker loads one model after the other until it ends.
 
     Args:
         folder: models and artifacts are made here, and kept.
@@ -91,6 +91,14 @@ class Study:
         self._folder = folder
         self._venvs = venvs
         self._say = say
+        self._workers: dict[str, WorkerProcess] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for backend in [*self._workers]:
+            self._end(backend)
 
     def models(self, names: Sequence[str]) -> list[TinyModel]:
         """Those of :data:`studies.architectures.tiny.MODELS` that are named, made where they are missing.
@@ -120,15 +128,18 @@ class Study:
             ModelRefused, UsageError, WorkerUnsupported: it takes no such model.
             BenchError: it failed.
         """
-        spec, python = BACKENDS[backend], _found(self._venv(backend))
+        spec = BACKENDS[backend]
+        _found(self._venv(backend))
         load = Load(backend, DEVICE, PRECISION, spec.load_options(DEVICE, PRECISION, {}, STACKS[backend]))
         artifact = model.preparer.artifact(*wanted_artifact(load))
-        threads = _THREADS.get(backend, 2)
-        scratch = self._folder / "scratch" / f"{model.name}-{backend}"
-        with WorkerProcess(python, spec.target, scratch, threads=threads) as worker:
-            worker.open()
-            loaded = worker.load(artifact.path, DEVICE, PRECISION, threads, load.options)
+        try:
+            worker = self._worker(backend)
+            loaded = worker.load(artifact.path, DEVICE, PRECISION, _threads(backend), load.options)
             found = [[row[0] for row in worker.generate([prompt], NEW_TOKENS).token_ids] for prompt in _PROMPTS]
+        except WorkerError:
+            # Nobody knows what a stack does after an error.
+            self._end(backend)
+            raise
         return found, loaded.evidence
 
     def outcome(self, model: TinyModel, backend: str) -> Outcome:
@@ -142,6 +153,19 @@ class Study:
         except BenchError as error:
             return Outcome("fails", self._words(error, model))
         return Outcome(compared(ids, model), versions=evidence["versions"])
+
+    def _worker(self, backend: str) -> WorkerProcess:
+        """The stack's worker, with whatever it loaded last."""
+        if backend not in self._workers:
+            scratch = self._folder / "scratch" / backend
+            python, target = _found(self._venv(backend)), BACKENDS[backend].target
+            self._workers[backend] = WorkerProcess(python, target, scratch, threads=_threads(backend))
+            self._workers[backend].open()
+        return self._workers[backend]
+
+    def _end(self, backend: str) -> None:
+        if (worker := self._workers.pop(backend, None)) is not None:
+            worker.close()
 
     def _venv(self, backend: str) -> Venv:
         return self._venvs.backend(BACKENDS[backend], DEVICE)
@@ -166,6 +190,10 @@ def compared(ids: Ids, model: TinyModel) -> str:
                 near = " (a near tie)" if gaps[place] < _NEAR else ""
                 return f"differs at token {place + 1} after {length}{near}"
     return "same ids"
+
+
+def _threads(backend: str) -> int:
+    return _THREADS.get(backend, 2)
 
 
 def _found(venv: Venv) -> str:

@@ -97,14 +97,7 @@ def test_two_interpreters_are_variants(sweep: Sweep) -> None:
 def test_ten_blocks_are_the_default_of_two_variants(sweep: Sweep) -> None:
     command = sweep.command(*VARIANTS, "--collect-only")
     place = command.index("--blocks")
-    listed = subprocess.run(
-        [*command[:place], *command[place + 2 :]],
-        env=sweep.environment(),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=120,
-        check=False,
-    ).stdout
+    listed = sweep.run_pytest([*command[3:place], *command[place + 2 :]]).stdout
     assert {int(number) for number in re.findall(r"::block(\d+)-", listed)} == set(range(1, 11))
 
 

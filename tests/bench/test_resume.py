@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -49,10 +48,8 @@ def again(sweep: Sweep, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Carry on with the newest run, or the one that is named."""
     what = arguments if "--resume" in arguments else ("--resume", *arguments)
     folders = ("--results-dir", str(sweep.home / "results"), "--reports-dir", str(sweep.home / "reports"))
-    command = [sys.executable, "-m", "pytest", "bench/", *sweep.plugin, *what, *folders]
-    return subprocess.run(
-        command, env=sweep.environment(), capture_output=True, encoding="utf-8", timeout=120, check=False
-    )
+    ran: subprocess.CompletedProcess[str] = sweep.run_pytest(["bench/", *sweep.plugin, *what, *folders])
+    return ran
 
 
 def cut(sweep: Sweep, visits: int, cells: int = 0) -> None:

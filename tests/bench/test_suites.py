@@ -252,8 +252,7 @@ def test_a_run_of_its_whole_plan_was_not_narrowed(measured: Measured) -> None:
 def test_every_option_that_narrows_is_named(sweep: Sweep, options: tuple[str, ...]) -> None:
     if len(options) == 1:
         options = (f"bench/{options[0]}",)
-        command = [part for part in sweep.command(*options) if part != "bench/"]
-        subprocess.run(command, cwd=PROJECT_ROOT, env=sweep.environment(), capture_output=True, check=False)
+        sweep.run_pytest([part for part in sweep.command(*options)[3:] if part != "bench/"])
     else:
         sweep.run(*options)
     assert sweep.stored.record["selection"] == {"by": " ".join(options), "selected": 1, "planned": 2}

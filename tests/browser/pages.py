@@ -11,16 +11,16 @@ from pathlib import Path
 
 from bench.analyse.build_history import build_history
 from bench.analyse.comparison import compare
+from bench.analyse.read_history import MachineHistory
 from bench.analyse.results import CellResult, RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.analyse.timeline import read_analysis
 from bench.commands.fleet_report import main as fleet_main
 from bench.commands.history import main as history_main
 from bench.plan.cells import Load
-from bench.report.compare.comparison_files import write_comparison
+from bench.report.compare.comparison_exports import write_comparison
 from bench.report.fleet.fleet_page import page as fleet_page
 from bench.report.history.history_page import page as history_page
-from bench.report.history.history_view import HistoryView
 from bench.report.index import update_index
 from bench.report.language import chosen
 from bench.store.reader import open_run
@@ -162,7 +162,7 @@ def large_history(folder: Path) -> Path:
         runs.append(read_analysis(run, {}, f"run{night}", first + timedelta(days=night), _key))
     path = folder / "history.html"
     path.write_text(
-        history_page(HistoryView("m" * 16, "a machine", build_history(runs, 0.03))), encoding="utf-8", newline="\n"
+        history_page(MachineHistory("m" * 16, "a machine", build_history(runs, 0.03))), encoding="utf-8", newline="\n"
     )
     return path
 

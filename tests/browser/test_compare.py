@@ -11,7 +11,7 @@ import pytest
 
 from bench.analyse.comparison import compare
 from bench.analyse.run import analyse_run
-from bench.report.compare.comparison_files import write_comparison
+from bench.report.compare.comparison_exports import write_comparison
 from bench.store.reader import open_run
 from tests.browser.checks import beyond_paper, overflow, violations
 from tests.browser.runs import hostile, usual

@@ -221,6 +221,19 @@ def test_what_pip_hints_at_is_told_with_its_error(tmp_path: Path) -> None:
     assert complaints(log, "unused") == ["ERROR: no such file", "HINT: long paths"]
 
 
+def test_where_pip_fails_itself_what_was_raised_is_told(tmp_path: Path) -> None:
+    log = tmp_path / "pip.log"
+    lines = (
+        "ERROR: Exception:",
+        "Traceback (most recent call last):",
+        '  File "C:\\v\\pip\\cli.py", line 105, in _run_wrapper',
+        "    status = run()",
+        "OSError: [WinError 1] Invalid function",
+    )
+    log.write_text("".join(f"2026-01-01T00:00:00,001 {line}\n" for line in ("Looking in links", *lines)), "utf-8")
+    assert complaints(log, "unused") == ["ERROR: OSError: [WinError 1] Invalid function"]
+
+
 def test_keys_in_addresses_are_left_out(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("ERROR: git+https://ada:key@example.org/a.git?token=1 was not found\n", "utf-8")

@@ -91,6 +91,12 @@ def test_all_programs_are_ended_at_once_and_none_is_started_after_that() -> None
         programs.run(*python("pass"), env={})
 
 
+@pytest.mark.process
+def test_a_program_prints_every_path_whatever_the_code_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "cp1252")
+    assert Programs().run(*python(r"print('\u011f\u0131\u015f\ud800')"), env={}) == "ğış?\n"
+
+
 INSTALLING = f"""
 import sys
 sys.path.insert(0, sys.argv[1])

@@ -15,11 +15,9 @@ from bench.report.history.history_page import chart
 
 _DRAWN = {
     "bench.report.drawing.canvas.drawing": drawing,
-    "bench.report.drawing.figures.drawing": drawing,
     "bench.report.drawing.panels.drawing": drawing,
-    "bench.report.drawing.roofline_chart.drawing": drawing,
-    "bench.report.drawing.prompt_charts.editions": editions,
-    "bench.report.drawing.shape_charts.editions": editions,
+    "bench.report.drawing.run_charts.drawing": drawing,
+    "bench.report.drawing.run_charts.editions": editions,
     "bench.report.history.history_page.chart": chart,
 }
 
@@ -72,7 +70,7 @@ def _no_chart(*_: Any) -> Markup:
     return Markup("<svg></svg>")
 
 
-_BLANK = dict(zip(_DRAWN, (_blank, _blank, _blank, _blank, _undrawn, _undrawn, _no_chart), strict=True))
+_BLANK = dict(zip(_DRAWN, (_blank, _blank, _blank, _undrawn, _no_chart), strict=True))
 
 
 @contextmanager

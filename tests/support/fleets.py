@@ -14,10 +14,11 @@ from typing import Any
 from bench.analyse.conditions import Prompts
 from bench.analyse.fleet import build_fleet
 from bench.analyse.fleet_machine import LAKES, Machine, Standing
+from bench.analyse.read_fleet import Wanted
 from bench.analyse.results import RunAnalysis
 from bench.analyse.variation import variation_of
 from bench.plan.cells import Cell, Load
-from bench.report.fleet.fleet_view import FleetView, Wanted, view_fleet
+from bench.report.fleet.fleet_view import FleetView, view_fleet
 from tests.support.analyses import made_cell, made_load, made_run
 from tests.support.nights import FIRST, ask, run_id
 from tests.support.stored_runs import FakeRun

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 import zipfile
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
+
+from bench.report.run_page import run_page
+from bench.report.run_view import RunView
 
 NO_TURKISH = re.compile(
     r"\b(the|of|and|was|were|with|from|by|not|prompt|blocks?|cells?|tokens?|first|time|device|peak|more)\b",
@@ -78,3 +82,15 @@ def words_of(path: Path) -> str:
         return path.read_text("utf-8")
     with zipfile.ZipFile(path) as archive:
         return "\n".join(archive.read(name).decode("utf-8") for name in archive.namelist())
+
+
+def cell_details(view: RunView) -> dict[str, dict[str, str]]:
+    """Key of a cell of a run -> its details on the page: facts by name, and ``summary``, ``left out`` and so on."""
+    page = run_page(view, "", b"")
+    found = {}
+    for group in view.groups:
+        for row in group.rows:
+            details = page.partition(f'id="{row.anchor}"')[2].partition("</table>")[0]
+            facts = re.findall(r"<dt>(.*?)</dt><dd.*?>(.*?)</dd>", details, re.DOTALL)
+            found[row.cell.cell_key] = {unescape(name): unescape(value) for name, value in facts} | {"": details}
+    return found

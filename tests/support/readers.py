@@ -20,17 +20,16 @@ from bench.plan.options import resolve_options
 from bench.prepare.cache import MANIFEST, read_artifact
 from bench.prepare.model_facts import facts_of
 from bench.prepare.vet.take import take
-from bench.report.cell_details import cell_details
-from bench.report.exports.summary_csv import cell_rows, summary_csv
 from bench.report.exports.summary_json import summary_json
-from bench.report.exports.summary_markdown import summary_markdown
+from bench.report.exports.summary_rows import cell_rows, summary_csv
 from bench.report.language import in_each
-from bench.report.run_facts import header_facts, machine_facts
+from bench.report.run_page import run_page, summary_markdown
 from bench.report.run_table import run_table
 from bench.report.run_view import view_run
 from bench.report.run_words import banners, nothing_measured
 from bench.store.digests import differences
 from bench.store.reader import open_run, without_damaged
+from tests.support.charts import blank_charts
 from tests.support.hostile_models import gguf, gguf_field, gguf_text, hugging_face, openvino_ir, ort_genai
 
 Read = Callable[[], object]
@@ -157,7 +156,8 @@ def _report(run: Path) -> None:
     rows = cell_rows(view)
     said = (run_table(view), summary_markdown(view), summary_json(view, rows, in_each(nothing_measured)))
     "".join((*said, summary_csv(rows), *banners(view))).encode()
-    header_facts(view), machine_facts(view), cell_details(view, view.notes)
+    with blank_charts():
+        run_page(view, "", b"")
     mismatches(view.analysis.record, view.analysis.record)
 
 

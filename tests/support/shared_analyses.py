@@ -15,8 +15,8 @@ from bench.store.reader import StoredRun
 
 _CALLERS = (
     "bench.commands.stored_runs",
-    "bench.report.compare.comparison_files",
-    "bench.report.history.history_view",
+    "bench.report.compare.comparison_exports",
+    "bench.analyse.read_history",
     "bench.report.render",
 )
 _made: dict[bytes, RunAnalysis] = {}

@@ -14,6 +14,7 @@ from typing import Any
 from bench import PROJECT_ROOT
 from bench.processes import process_group
 from bench.store.reader import StoredRun, open_run
+from tests.support.forks import CAN_FORK, run_forked
 
 if sys.platform == "win32":
     INTERRUPT = signal.CTRL_BREAK_EVENT
@@ -70,8 +71,19 @@ class Sweep:
         self, *arguments: str, started_by: Sequence[str] = (), **environment: str
     ) -> subprocess.CompletedProcess[str]:
         """Run to the end; ``started_by`` is a command such as ``taskset -c 0`` that starts it."""
+        return self.run_pytest(self.command(*arguments)[3:], started_by, **environment)
+
+    def run_pytest(
+        self, arguments: Sequence[str], started_by: Sequence[str] = (), **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """The same with nothing but these arguments, such as ``bench/ --resume``.
+
+        What is no matter of how a sweep is started is forked from a process that has loaded the harness.
+        """
+        if CAN_FORK and not self.charts and not started_by and not environment:
+            return run_forked(arguments, self.environment())
         return subprocess.run(
-            [*started_by, *self.command(*arguments)],
+            [*started_by, sys.executable, "-m", "pytest", *arguments],
             cwd=PROJECT_ROOT,
             env={**self.environment(), **environment},
             capture_output=True,

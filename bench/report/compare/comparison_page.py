@@ -11,30 +11,19 @@ from typing import Any
 from bench.analyse.comparison import VERDICTS, Difference
 from bench.analyse.conditions import recorded_at
 from bench.analyse.quality_change import QUALITY_VERDICTS
-from bench.analyse.results import RunAnalysis
-from bench.metrics import METRICS
-from bench.report import finding_words, metric_words
+from bench.analyse.results import CellResult, RunAnalysis
+from bench.report import metric_words
 from bench.report.compare import comparison_figures, comparison_quality, comparison_words, recorded
 from bench.report.compare.comparison_figures import shape, signed_percent
 from bench.report.compare.comparison_view import ComparisonView, Figure, Row, called_first
-from bench.report.drawing.ratio_axis import RatioAxis
 from bench.report.finding_notes import MOST_LINES
+from bench.report.ranks import RatioAxis
 from bench.report.template import render_page
 
 MOST_MARKS = 400
 """In one metric's chart; cells that are called come first, and compare.json holds all."""
 _LIMITS = {"listed": 400, "narrow": 5, "tall": 25, "lines": MOST_LINES}
 """The most cells in a list, heads that fit the usual width, rows before a heat map scrolls, findings of a kind."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """One metric: its axis and rows."""
-
-    metric: str
-    axis: Axis
-    rows: list[Row]
-    left_out: int
 
 
 def page(view: ComparisonView) -> str:
@@ -47,31 +36,29 @@ def page(view: ComparisonView) -> str:
         maps=list(heat_maps(view)),
         overviews=list(overviews(view)),
         charts=charts,
-        metric_sections=[(one.metric, metric_words.short(one.metric), True) for one in charts],
+        metric_sections=[(metric, metric_words.short(metric), True) for metric, *_ in charts],
         width=WIDTH,
         tint=tint,
         facts=_facts,
         limits=_LIMITS,
         verdicts=VERDICTS,
-        metrics=METRICS,
-        metric_title=metric_words.comparison_title,
         words=comparison_words,
         quality=comparison_quality,
         quality_verdicts=QUALITY_VERDICTS,
         figures=comparison_figures,
         recorded=recorded,
-        finding=finding_words,
     )
 
 
-def _charts(view: ComparisonView) -> Iterator[Chart]:
+def _charts(view: ComparisonView) -> Iterator[tuple[str, Axis, list[Row], int]]:
+    """Of each metric its axis and rows, and how many are left out."""
     for metric in view.metrics:
         differences = [one for one in view.comparison.differences if one.metric == metric]
         rows = [row for row in view.rows if row.of(metric)]
         shown = rows
         if len(differences) > MOST_MARKS:
             shown = called_first(rows)[: max(1, MOST_MARKS // len(view.comparison.heads))]
-        yield Chart(metric, axis(differences, view.comparison.threshold), shown, len(rows) - len(shown))
+        yield metric, axis(differences, view.comparison.threshold), shown, len(rows) - len(shown)
 
 
 def _facts(run: RunAnalysis) -> dict[str, Any]:
@@ -118,7 +105,6 @@ class Axis(RatioAxis):
 
     @property
     def band(self) -> tuple[float, float]:
-        """Left end and width of what counts as the same."""
         left, right = self.place(1 / (1 + self.threshold)), self.place(1 + self.threshold)
         return left, round(right - left, 1)
 
@@ -167,65 +153,44 @@ _MOST_SHAPES = 16
 _MOST_ROWS = 400
 
 
-@dataclass(frozen=True, slots=True)
-class HeatMap:
-    """One metric: cells down, heads across.
-
-    Args:
-        metric: which.
-        rows: those to be seen at once.
-        folded: those in which nothing is called, where there are many rows.
-        left_out: how many rows are not on the page.
-    """
-
-    metric: str
-    rows: list[Row]
-    folded: list[Row]
-    left_out: int
-
-
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """One metric of one head: configurations down, request shapes across; blank where one was not measured."""
-
-    metric: str
-    shapes: list[str]
-    rows: dict[str, list[Figure | None]]
-
-
 def tint(one: Figure) -> str:
     """The classes that colour a figure: its verdict, and of calls how deep."""
     depth = 1 + sum(one.size > math.log(step) for step in _STEPS)
     return f"{one.difference.verdict} d{depth}" if one.called else one.difference.verdict
 
 
-def heat_maps(view: ComparisonView) -> Iterator[HeatMap]:
-    """A heat map per metric; none of a single head, whose overview says it in less room."""
+def heat_maps(view: ComparisonView) -> Iterator[tuple[str, list[Row], list[Row], int]]:
+    """By metric the rows to be seen at once, those without a call where rows are many, and how many are left out.
+
+    None of a single head, whose overview says it in less room.
+    """
     for metric in view.metrics if view.comparison.several else ():
         found = [row for row in view.rows if row.of(metric)]
         most = max(1, MOST_FIGURES // len(view.comparison.heads))
         rows = found if len(found) <= most else called_first(found)[:most]
-        called = [row for row in rows if any(one.called for one in row.of(metric).values())]
-        others = [row for row in rows if not any(one.called for one in row.of(metric).values())]
+        called = [row for row in rows if row.called(metric)]
+        others = [row for row in rows if not row.called(metric)]
         if len(rows) <= FOLDED_FROM or not called:
             called, others = rows, []
-        yield HeatMap(metric, called, others, len(found) - len(rows))
+        yield metric, called, others, len(found) - len(rows)
 
 
-def overviews(view: ComparisonView) -> Iterator[Overview]:
-    """An overview per metric of a single head; none where there are too many shapes for one."""
+def overviews(view: ComparisonView) -> Iterator[tuple[str, list[str], dict[str, list[Figure | None]]]]:
+    """By metric of a single head the request shapes, and by configuration a figure for each that was measured.
+
+    None where there are too many shapes for one: what is no overview any more is left to the lists below.
+    """
     if view.comparison.several:
         return
-    requests = {
-        (one.batch_size, one.new_tokens, one.prompt_tokens, one.turn): shape(one)
-        for one in (row.cell for row in view.rows)
-    }
-    shapes = [requests[key] for key in sorted(requests)]
+
+    def place(cell: CellResult) -> tuple[int, ...]:
+        return cell.batch_size, cell.new_tokens, cell.prompt_tokens, cell.turn
+
+    shapes = list(dict.fromkeys(map(shape, sorted((row.cell for row in view.rows), key=place))))
     for metric in view.metrics:
         table: dict[str, dict[str, Figure]] = {}
         for row in view.rows:
             for figure in row.of(metric).values():
                 table.setdefault(view.names.of(row.cell.load), {})[shape(row.cell)] = figure
-        # What is no overview any more is left to the lists below.
         if len(shapes) <= _MOST_SHAPES and len(table) <= _MOST_ROWS:
-            yield Overview(metric, shapes, {name: [found.get(one) for one in shapes] for name, found in table.items()})
+            yield metric, shapes, {name: [found.get(one) for one in shapes] for name, found in table.items()}

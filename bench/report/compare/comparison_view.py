@@ -21,12 +21,9 @@ BASE = -1
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One metric of one cell in one head.
+    """One metric of one cell, as the base measured it, in one head, whose place counts from 0.
 
     Args:
-        head: its place among the heads, from 0.
-        cell: as the base measured it.
-        difference: with its verdict.
         serious: whether a serious finding touches it.
         together: whether a call stands too after Holm's adjustment over the cells of its metric in all heads.
     """
@@ -39,7 +36,6 @@ class Figure:
 
     @property
     def called(self) -> bool:
-        """Whether it is called slower or faster."""
         return self.difference.verdict in CALLED
 
     @property
@@ -59,16 +55,13 @@ class Row:
         """One metric, by the place of the head; without those that did not measure it."""
         return {one.head: one for one in self.figures if one.difference.metric == metric}
 
+    def called(self, metric: str) -> bool:
+        return any(one.called for one in self.of(metric).values())
+
 
 @dataclass(frozen=True, slots=True)
 class Touching:
-    """One finding and the compared cells that it touches.
-
-    Args:
-        finding: of the guard.
-        place: the head in whose run it was found, :data:`BASE` for the base.
-        cells: the cells, as the base measured them.
-    """
+    """One finding and the compared cells that it touches; ``place`` is that of the head in whose run it was found."""
 
     finding: Finding
     place: int
@@ -76,19 +69,12 @@ class Touching:
 
     @property
     def serious(self) -> bool:
-        """Whether it makes a figure doubtful."""
         return self.finding.severity == "serious"
 
 
 @dataclass(frozen=True, slots=True)
 class Alone:
-    """Cells that are missing in the same heads, or that the same heads have beyond the base.
-
-    Args:
-        places: these heads, counted from 0.
-        in_base: whether the base has the cells and the heads lack them; else it is the other way round.
-        cells: as the base, or the first of these heads, measured them.
-    """
+    """Cells that are missing in the same heads, by their places, or, with ``in_base`` false, that these have alone."""
 
     places: tuple[int, ...]
     in_base: bool
@@ -97,13 +83,7 @@ class Alone:
 
 @dataclass(frozen=True, slots=True)
 class QualityFigure:
-    """The quality of one load in one head.
-
-    Args:
-        head: its place among the heads, from 0.
-        change: with its verdict.
-        faster: the load's figure that got faster most; ``None`` where none is called so.
-    """
+    """The quality of one load in one head, and the load's figure that got faster most if any is called so."""
 
     head: int
     change: QualityChange
@@ -112,17 +92,12 @@ class QualityFigure:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonView:
-    """All that is shown of a comparison.
+    """All that is shown of a comparison: rows in the order of the base, what differs, and what was not compared.
 
     Args:
-        comparison: what was compared, and with what.
-        names: of the loads of the base.
-        rows: in the order of the base.
         counts: by head: metric -> how many cells have which verdict.
         findings: those that touch a compared cell, run by run, the base first.
-        changed: what is not the same in all runs.
-        alone: the cells that were not compared with some heads; those of the base first.
-        qualities: load by load, in the order of the base; empty where no run says anything of quality.
+        qualities: load by load; empty where no run says anything of quality.
     """
 
     comparison: Comparison
@@ -136,12 +111,10 @@ class ComparisonView:
 
     @property
     def figures(self) -> list[Figure]:
-        """Of all rows."""
         return [one for row in self.rows for one in row.figures]
 
     @property
     def calls(self) -> list[Figure]:
-        """The figures that are called, the largest change first."""
         return sorted((one for one in self.figures if one.called), key=lambda one: -one.size)
 
     @property
@@ -151,7 +124,6 @@ class ComparisonView:
 
     @property
     def metrics(self) -> list[str]:
-        """Those that were compared."""
         return [metric for metric in COMPARED if any(metric in counted for counted in self.counts)]
 
 

@@ -37,13 +37,6 @@ def headline(comparison: Comparison) -> str:
     return plural(len(heads), "{count} run", "{count} runs") if comparison.several else heads[0].name
 
 
-def overline(comparison: Comparison) -> str:
-    """What kind of comparison it is."""
-    if comparison.paired:
-        return _("two variants, interleaved in one run")
-    return plural(len(comparison.heads) + 1, "{count} run", "{count} runs")
-
-
 def head_names(places: Sequence[int], *, several: bool) -> str:
     """What heads are called in a sentence: ``the head``, ``head 2``, ``heads 1 and 3``."""
     if not several:
@@ -262,9 +255,7 @@ def _together(view: ComparisonView) -> str:
         return _("Adjusted over all heads together, every call stands too.")
     named = [called(one, view) for one in fallen[:_MOST_NAMED]]
     return _("Adjusted over all heads together, {stand} of {calls} calls stand; these do not: {fallen}.").format(
-        stand=len(calls) - len(fallen),
-        calls=len(calls),
-        fallen="; ".join([*named, *_more(len(fallen) - _MOST_NAMED)]),
+        stand=len(calls) - len(fallen), calls=len(calls), fallen="; ".join([*named, *_more(len(fallen) - _MOST_NAMED)])
     )
 
 

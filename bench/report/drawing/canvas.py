@@ -46,12 +46,7 @@ LOG_FROM = 8
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Axes that many drawings share and the page has once.
-
-    Args:
-        place: left, bottom, width and height as shares of the drawing.
-        shape: the id of what is seen of them.
-    """
+    """Axes that many drawings share and the page has once: their place as shares of the drawing, their shape's id."""
 
     place: tuple[float, float, float, float]
     shape: str
@@ -104,7 +99,6 @@ class Drawing(FigureCanvasBase):
         return self._within('aria-hidden="true"', f'<use href="#{self._sheet.shape(self.elements())}"/>')
 
     def as_frame(self) -> Frame:
-        """The only axes, for other drawings of this size."""
         x, y, width, height = self.settle().get_position().bounds
         return Frame((x, y, width, height), self._sheet.shape(self.elements()))
 
@@ -205,13 +199,9 @@ _INCHES = (5.6, 3.9)
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """One drawing of a chart.
+    """One drawing of a chart, and the choices under which it is shown; none where there is no other edition.
 
-    Args:
-        svg: the drawing.
-        logarithmic: whether its value axis is.
-        scales: the choices under which it is shown; empty where there is no other edition.
-        spare: it is shown only to who asks for it. Its points carry no tooltips: those of the edition before it do.
+    A ``spare`` one is shown only to who asks for it: the edition before it has the tooltips.
     """
 
     svg: Markup
@@ -236,15 +226,9 @@ Draw = Callable[[Drawing, bool], None]
 def editions(
     sheet: Sheet, draw: Draw, label: str, values: Sequence[float], *, logarithmic: bool, both: bool
 ) -> tuple[Edition, ...]:
-    """The edition that suits the values, and after it the other one.
+    """The edition that suits the values, and after it the other one if there is to be ``both``.
 
-    Args:
-        sheet: of the page.
-        draw: see :data:`Draw`.
-        label: what the chart is, for those who do not see it.
-        values: what is drawn; a logarithmic axis has no place for zero.
-        logarithmic: which axis suits them.
-        both: whether there is to be another edition.
+    ``label`` is for those who do not see the chart; a logarithmic axis has no place for zero among its ``values``.
     """
 
     def edition(scales: tuple[str, ...], *, log: bool, spare: bool = False) -> Edition:

@@ -58,7 +58,8 @@ def along_panels(lines: Titled, styles: Mapping[str, LineStyle], sheet: Sheet) -
     """Latency of token k, one line with its band per prompt length; a value axis that all panels share."""
     every = [cell.along for _, one in lines for cell in one.cells if cell.along]
     # Single spikes in a band must not flatten every line; they are cut, and the page says so.
-    top = max((_steady_top(one) for one in every), default=1.0)
+    tops = [(*one.median, sorted(one.p90)[int(0.9 * (len(one.p90) - 1))]) for one in every]
+    top = max(map(max, tops), default=1.0)
     medians = [value for one in every for value in one.median if value > 0]
     logarithmic = bool(medians) and max(medians) / min(medians) >= LOG_FROM
     bottom = min((value for one in every for value in one.p10 if value > 0), default=0.1)
@@ -89,7 +90,8 @@ def along_panels(lines: Titled, styles: Mapping[str, LineStyle], sheet: Sheet) -
             axes = _axes(canvas, frame(*ends))
             scales(axes, *ends)
             _along(canvas, axes, shown, styles[one.key].colour)
-            yield Panel(one, title, _lengths(one.cells), canvas.svg(label, frame(*ends)))
+            lengths = ", ".join(number(cell.prompt_tokens, 0) for cell in one.cells)
+            yield Panel(one, title, _("prompt {lengths}").format(lengths=lengths), canvas.svg(label, frame(*ends)))
 
 
 def _axes(canvas: Drawing, frame: Frame) -> Any:
@@ -98,19 +100,11 @@ def _axes(canvas: Drawing, frame: Frame) -> Any:
     return axes
 
 
-def _lengths(cells: Sequence[CellResult]) -> str:
-    return _("prompt {lengths}").format(lengths=", ".join(number(cell.prompt_tokens, 0) for cell in cells))
-
-
-def _steady_top(one: TokenSeries) -> float:
-    ordered = sorted(one.p90)
-    return max(*one.median, ordered[int(0.9 * (len(ordered) - 1))])
-
-
 def _along(canvas: Drawing, axes: Any, shown: Sequence[tuple[CellResult, TokenSeries]], colour: str) -> None:
-    axes.add_artist(
-        PolyCollection([_outline(one) for _, one in shown], facecolors=[colour], alpha=0.14, linewidths=[0])
-    )
+    bands = [
+        [*zip(one.token, one.p10, strict=True), *zip(one.token[::-1], one.p90[::-1], strict=True)] for _, one in shown
+    ]
+    axes.add_artist(PolyCollection(bands, facecolors=[colour], alpha=0.14, linewidths=[0]))
     for index, (cell, one) in enumerate(shown):
         # The last, longest prompt is full and solid; at most three kinds of line, spread over all.
         alpha, dashes = _STRENGTHS[2 if len(shown) == 1 else round(2 * index / (len(shown) - 1))]
@@ -119,11 +113,6 @@ def _along(canvas: Drawing, axes: Any, shown: Sequence[tuple[CellResult, TokenSe
         )
         style = {"color": colour, "alpha": alpha, "dashes": dashes, "linewidth": 1.5}
         add_line(axes, one.token, one.median, **style, gid=[canvas.tooltip(tip)])
-
-
-def _outline(one: TokenSeries) -> list[tuple[float, float]]:
-    there, back = zip(one.token, one.p10, strict=True), zip(one.token, one.p90, strict=True)
-    return [*there, *reversed(list(back))]
 
 
 def spread_panels(lines: Titled, styles: Mapping[str, LineStyle], sheet: Sheet) -> Iterator[Panel]:

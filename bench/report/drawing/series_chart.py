@@ -36,16 +36,10 @@ _CLASSES = {"timed": "dots", "warm-up": "warmups", "excluded": "excluded"}
 
 @dataclass(frozen=True, slots=True)
 class SeriesChart:
-    """What is drawn, in units of the drawing.
+    """What is drawn, in units of the drawing: places with labels, and top and height of the estimate's interval.
 
-    Args:
-        ticks: places and labels on the vertical axis.
-        blocks: places and labels on the horizontal one.
-        band: top and height of the estimate's interval; ``None`` without one.
-        paths: class in ``page.css`` -> path data, in the order of drawing. Generations are vertices, at which the page
-            puts a marker: ``dots``, ``warmups``, ``excluded``, and ``above`` and ``below`` for those that do not count
-            and lie beyond the axis.
-        logarithmic: whether the vertical axis is.
+    ``paths`` are by their class in ``page.css``, in the order of drawing. Generations are vertices, at which the page
+    puts a marker: ``dots``, ``warmups``, ``excluded``; ``above`` and ``below`` do not count and lie beyond the axis.
     """
 
     ticks: tuple[tuple[int, str], ...]
@@ -76,13 +70,7 @@ class _Axes:
 
 
 def series_chart(series: Sequence[Generation], metric: str, measured: Measured) -> SeriesChart:
-    """Draw one metric.
-
-    Args:
-        series: of the cell, in the order in which it was measured.
-        metric: one of :data:`bench.metrics.BY_GENERATION`.
-        measured: what it came to.
-    """
+    """Draw one metric of :data:`bench.metrics.BY_GENERATION`, of generations in the order of measuring."""
     known = [(one, value) for one in series if (value := getattr(one, metric)) is not None]
     axes = _axes(known, measured)
     values = log_ticks(axes.low, axes.high) if axes.logarithmic else round_ticks(axes.low, axes.high)

@@ -32,12 +32,7 @@ _MARKERS = {"int4": "o", "int8": "s", "fp16": "^", "bf16": "D", "fp32": "v"}
 _OTHER_MARKERS = ("P", "X", "p", "h")
 # Triangles and diamonds look smaller than discs of the same size.
 _SIZES = {"^": 1.2, "v": 1.2, "D": 0.92}
-_DASHES: dict[str, Dashes] = {
-    "int8": (6, 2.2),
-    "fp16": (1.2, 1.8),
-    "bf16": (6, 1.8, 1.2, 1.8),
-    "fp32": (2.8, 1.8),
-}
+_DASHES: dict[str, Dashes] = {"int8": (6, 2.2), "fp16": (1.2, 1.8), "bf16": (6, 1.8, 1.2, 1.8), "fp32": (2.8, 1.8)}
 _FILLS = {"CPU": "full", "GPU": "none", "NPU": "left"}
 
 
@@ -52,11 +47,9 @@ class LineStyle:
     fill: str
 
     def line(self, width: float = 1.6) -> dict[str, Any]:
-        """Of a line."""
         return {"color": self.colour, "dashes": self.dashes, "linewidth": width}
 
     def points(self, size: float = 6.4) -> dict[str, Any]:
-        """Of points without a line."""
         full = self.fill == "full"
         return {
             "linestyle": "none",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
-from itertools import groupby, pairwise
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -34,11 +34,9 @@ class Sheet:
         self._shapes: dict[tuple[str, str], str] = {}
 
     def class_of(self, style: str) -> str:
-        """The class that stands for ``style``."""
         return self._classes.setdefault(style, f"m{len(self._classes)}")
 
     def css(self) -> str:
-        """All classes, one rule a line; whole once everything is drawn, as :meth:`shapes` is."""
         return "".join(f".{name}{{{style}}}\n" for style, name in self._classes.items())
 
     def shape(self, content: str, tag: str = "g") -> str:
@@ -55,18 +53,12 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What a line or a marker stands for.
-
-    Args:
-        tip: its tooltip; blank for none.
-        data: name -> value of a ``data-`` attribute, for the page's script.
-    """
+    """What a line or a marker stands for: its tooltip, if any, and ``data-`` attributes for the page's script."""
 
     tip: str
     data: Mapping[str, object]
 
     def around(self, elements: str) -> str:
-        """The group of those elements."""
         data = "".join(f' data-{name}="{escape(str(value))}"' for name, value in self.data.items())
         title = f"<title>{escape(self.tip, quote=False)}</title>" if self.tip else ""
         return f"<g{data}>{title}{elements}</g>"
@@ -248,11 +240,8 @@ Step = tuple[str, Point]
 @lru_cache(maxsize=65536)
 def written(units: int, places: int = PLACES) -> str:
     """``units`` of the last decimal as a number, without zeros that go without saying: 25 is 2.5 and 5 is .5."""
-    if places == 0:
-        return str(units)
-    text = f"{units / 10**places:.{places}f}".rstrip("0").rstrip(".")
-    sign, digits = ("-", text[1:]) if text.startswith("-") else ("", text)
-    return sign + (digits.removeprefix("0") if digits.startswith("0.") else digits)
+    text = f"{units / 10**places:.9g}"
+    return text.replace("0.", ".") if abs(units) < 10**places else text
 
 
 def coordinate(value: float, places: int = PLACES) -> str:
@@ -266,19 +255,9 @@ def line(points: Iterable[Point], places: int = PLACES) -> str:
 
 
 def vertices(points: Sequence[Point]) -> str:
-    """Path data whose every point is a vertex, in whole units: markers stand at them, and no line is drawn."""
-    whole = [(round(x), round(y)) for x, y in points]
-    steps = (pair(str(to[0] - x), str(to[1] - y)) for (x, y), to in pairwise(whole))
-    begin = [f"M{x} {y}" for x, y in whole[:1]]
+    """Path data in whole units, at whose points markers stand, and no line is drawn."""
     # A place alone is no path yet.
-    return "".join([*begin, "h0" if len(whole) == 1 else "", "l" if len(whole) > 1 else "", _joined(steps)])
-
-
-def _joined(steps: Iterable[str]) -> str:
-    found = ""
-    for step in steps:
-        found = pair(found, step) if found else step
-    return found
+    return line(points, 0) + ("h0" if len(points) == 1 else "")
 
 
 def commands(steps: Iterable[Step], places: int = PLACES) -> Iterator[str]:
@@ -288,37 +267,21 @@ def commands(steps: Iterable[Step], places: int = PLACES) -> Iterator[str]:
     """
     scale = 10**places
     x = y = start_x = start_y = 0
-    along = 0
     before = ""
     for letter, point in steps:
         to_x, to_y = round(point[0] * scale), round(point[1] * scale)
-        level = letter == "L" and to_y == y
-        # One way to the right in several steps is one step.
-        if along and not (level and (to_x - x) * along >= 0):
-            yield "h" + written(along, places)
-            along = 0
         if letter in "zZ":
-            to_x, to_y, before = start_x, start_y, "z"
+            to_x, to_y = start_x, start_y
             yield "z"
-        elif letter == "M":
-            start_x, start_y, before = to_x, to_y, "M"
-            yield "M" + pair(written(to_x, places), written(to_y, places))
-        elif letter in "CQ":
-            place = pair(written(to_x, places), written(to_y, places))
-            yield pair("", place) if before == letter else letter + place
-            before = letter
-        elif level:
-            along, before = along + to_x - x, "h"
-        elif to_x == x:
-            before = "v"
-            yield "v" + written(to_y - y, places)
-        else:
+        elif letter == "L":
             step = pair(written(to_x - x, places), written(to_y - y, places))
-            yield pair("", step) if before == "l" else "l" + step
-            before = "l"
-        x, y = to_x, to_y
-    if along:
-        yield "h" + written(along, places)
+            yield pair("", step) if before == "L" else "l" + step
+        else:
+            if letter == "M":
+                start_x, start_y = to_x, to_y
+            place = pair(written(to_x, places), written(to_y, places))
+            yield pair("", place) if before == letter and letter != "M" else letter + place
+        x, y, before = to_x, to_y, letter
 
 
 def pair(first: str, second: str) -> str:

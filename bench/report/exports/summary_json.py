@@ -28,13 +28,7 @@ _PLAN = (
 
 
 def summary_json(view: RunView, rows: Sequence[Mapping[str, Any]], headlines: Mapping[str, str]) -> str:
-    """The summary of a run.
-
-    Args:
-        view: of the run.
-        rows: of :func:`bench.report.exports.summary_csv.cell_rows`.
-        headlines: code of each language -> the first sentence of the answer.
-    """
+    """The summary of a run; ``rows`` are those of summary.csv, ``headlines`` the first sentence in each language."""
     analysis, names, plan = view.analysis, view.names, view.plan
     ended = analysis.end is not None and analysis.end.get("reason") == "finished"
     value = {

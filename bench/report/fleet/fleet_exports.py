@@ -9,10 +9,9 @@ from typing import Any
 from bench.analyse.fleet import METRICS, Figure, Question, energies, splits, tries
 from bench.analyse.fleet_machine import Machine, Tried
 from bench.metrics import METRICS as ENTRIES, RANKED
-from bench.report import metric_words
 from bench.report.compare.comparison_figures import change
 from bench.report.exports.fields import attributes, json_text, turn_of, with_ends
-from bench.report.exports.summary_csv import summary_csv
+from bench.report.exports.summary_rows import summary_csv
 from bench.report.fleet import fleet_words as words
 from bench.report.fleet.fleet_view import FleetView, columns, fastest, title
 from bench.report.format import listed, plain, with_interval
@@ -223,7 +222,6 @@ def markdown(view: FleetView) -> str:
         "fleet",
         view=view,
         words=words,
-        m=metric_words,
         questions=list(_in_markdown(view)),
         title=title,
         fastest=lambda question: [one for metric in RANKED for one in fastest(question, metric)],

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-
-from bench import metrics
 from bench.analyse.comparison import VERDICTS
-from bench.analyse.fleet import KINDS, METRICS, PAIRS, Figure, energies, splits, tries
+from bench.analyse.conditions import Change
+from bench.analyse.fleet import KINDS, METRICS, PAIRS, Figure, energies, least_and_most, splits, tries
 from bench.analyse.grouping import group_by
-from bench.metrics import RANKED
-from bench.report import finding_words, metric_words
 from bench.report.compare import comparison_figures, comparison_view
 from bench.report.compare.comparison_page import tint
 from bench.report.fleet import fleet_view, fleet_words
 from bench.report.fleet.fleet_view import FleetView
-from bench.report.run_page import DataLink
-from bench.report.template import render_page
+from bench.report.history import history_text
+from bench.report.template import data_uri, render_page
 
 _MOST_BYTES = 1_000_000
 """Of the CSV within the page; a larger one lies beside it."""
@@ -33,7 +29,7 @@ def page(view: FleetView, csv: str) -> str:
         ("comparison", "choices"),
         view=view,
         fleet=view.fleet,
-        csv=_link(csv),
+        csv="fleet.csv" if len(csv) > _MOST_BYTES else data_uri(csv.encode("utf-8"), "text/csv;charset=utf-8"),
         generations=list(dict.fromkeys(fleet_words.generation(one) for one in view.fleet.machines)),
         backends=sorted({one.cell.load.backend for one in figures}),
         devices=sorted({one.cell.load.ran_on for one in figures}),
@@ -46,14 +42,13 @@ def page(view: FleetView, csv: str) -> str:
         fastest=fleet_view.fastest,
         request=fleet_view.title,
         words=fleet_words,
-        finding=finding_words,
-        m=metric_words,
-        metrics=metrics,
         compared=METRICS,
-        ranked=RANKED,
         kinds=KINDS,
         pairs=PAIRS,
-        group_by=group_by,
+        by_generation=lambda found: group_by(found, lambda one: fleet_words.generation(one.machine)),
+        by_reasons=lambda found: group_by(found, lambda one: (one.machine.id, fleet_words.reasons(one))),
+        change_text=lambda one: history_text.change_text(Change(one.what, one.before, one.after, ())),
+        least_and_most=least_and_most,
         tint=_tint,
         figures=comparison_figures,
         verdicts=VERDICTS,
@@ -62,10 +57,3 @@ def page(view: FleetView, csv: str) -> str:
 
 def _tint(one: Figure, metric: str) -> str:
     return tint(comparison_view.Figure(0, one.cell, one.differences[metric], serious=False, together=False))
-
-
-def _link(csv: str) -> DataLink:
-    if len(csv) > _MOST_BYTES:
-        return DataLink("fleet.csv", "fleet.csv")
-    encoded = base64.b64encode(csv.encode("utf-8")).decode("ascii")
-    return DataLink(f"data:text/csv;charset=utf-8;base64,{encoded}", "fleet.csv")

@@ -6,57 +6,24 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 
-from bench.analyse.fleet import Asked, Figure, Fleet, Question, build_fleet, most_asked
-from bench.analyse.fleet_machine import Machine, read_machine
+from bench.analyse.fleet import Asked, Figure, Fleet, Question
+from bench.analyse.fleet_machine import Machine
+from bench.analyse.read_fleet import Wanted
 from bench.analyse.results import CellResult, Ranking
-from bench.errors import StoreError, UsageError
+from bench.errors import UsageError
 from bench.report.format import clean, listed
-from bench.report.history.history_view import in_processes, namers
 from bench.report.language import gettext as _
 from bench.report.names import Naming, mark_of, name_all, requests_name
 from bench.report.run_view import Answer
-from bench.store.machine_names import MachineName
 
-NEWEST = 20
-"""Runs of a machine that are read, the newest, unless another number is asked for."""
 MOST_FIGURES = 6000
 """Of a page, which then has some megabytes; one request is shown however many figures it has."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a command line asks for; ``None`` for all.
-
-    Args:
-        base: name or beginning of the id of the machine that others are compared with.
-        model: name of a model.
-    """
-
-    base: str | None = None
-    model: str | None = None
-    prompt_tokens: int | None = None
-    new_tokens: int | None = None
-    batch_size: int | None = None
-
-    def fits(self, asked: Asked) -> bool:
-        """Whether a request is among them."""
-        wanted = self.prompt_tokens, self.new_tokens, self.batch_size
-        sizes = zip(wanted, asked.request[: len(wanted)], strict=True)
-        return self.model in (None, asked.model) and all(one in (None, size) for one, size in sizes)
-
-
-@dataclass(frozen=True, slots=True)
 class FleetView:
-    """All that is shown of a fleet.
-
-    Args:
-        fleet: the machines, and the requests that were asked for.
-        names: of the loads of each run.
-        digests: model -> its digests, where there are several.
-        newest: when the newest run began that has one of the figures.
-    """
+    """All that is shown of a fleet: names by run, digests of models that have several, and the newest run's begin."""
 
     fleet: Fleet
     names: Mapping[str, Naming]
@@ -77,17 +44,14 @@ class FleetView:
 
     @property
     def figures(self) -> list[Figure]:
-        """Of all requests."""
         return [one for question in self.fleet.questions for one in question.figures]
 
     @property
     def simulated(self) -> str:
-        """``none``, ``some`` or ``all`` of the figures."""
         kinds = {one.cell.load.simulated for one in self.figures}
         return "none" if True not in kinds else "some" if False in kinds else "all"
 
     def name(self, one: Figure) -> str:
-        """Its configuration, for people."""
         return self.names[one.standing.run_id].of(one.cell.load)
 
     def age(self, one: Figure) -> int:
@@ -95,51 +59,11 @@ class FleetView:
         return (self.newest - one.standing.created_at).days
 
     def ages(self, figures: Iterable[Figure]) -> list[int]:
-        """Those of some figures, each once."""
         return sorted({self.age(one) for one in figures})
 
 
-def read_fleet(
-    folders: Mapping[str, Sequence[Path]],
-    named: Mapping[str, MachineName],
-    wanted: Wanted,
-    newest: int,
-    threshold: float,
-) -> FleetView:
-    """The fleet of the machines whose runs lie in ``folders``.
-
-    Args:
-        folders: machine id -> the folders of its runs, oldest first.
-        named: what people call machines.
-        wanted: the base and the requests.
-        newest: how many runs of each machine are read.
-        threshold: as a share.
-
-    Raises:
-        StoreError: no run can be read, or none measured anything.
-        UsageError: there is no such machine or request, or no two machines measured the same.
-    """
-    known = [
-        (machine, one.name if (one := named.get(machine)) else machine, one.labels if one else ())
-        for machine in folders
-    ]
-    read = [folders[machine][-newest:] for machine in folders]
-    totals = [len(own) for own in folders.values()]
-    others = known, totals, [threshold] * len(known), [namers] * len(known)
-    machines = in_processes(read_machine, sum(map(len, read)), read, *others)
-    if machines is None:
-        machines = list(map(read_machine, read, *others))
-    measured = [one for one in machines if one.standing]
-    if not measured:
-        left_out = [why for one in machines for why in one.left_out]
-        raise StoreError(left_out[0] if left_out else "none of these runs measured anything")
-    base = _base(measured, wanted.base) if wanted.base else most_asked(measured, wanted.fits)
-    ordered = sorted(machines, key=lambda one: (one.generation, one.name))
-    return view_fleet(build_fleet(ordered, base, threshold), wanted)
-
-
 def view_fleet(fleet: Fleet, wanted: Wanted) -> FleetView:
-    """What is to be shown of a fleet; raises UsageError as :func:`read_fleet`."""
+    """What is to be shown of a fleet; raises UsageError as :func:`bench.analyse.read_fleet.read_fleet`."""
     questions = tuple(one for one in fleet.questions if wanted.fits(one.asked))
     if not questions:
         asked = list(dict.fromkeys(title(one.asked) for one in fleet.questions))
@@ -163,16 +87,6 @@ def view_fleet(fleet: Fleet, wanted: Wanted) -> FleetView:
         digests={model: tuple(own) for model, own in digests.items() if len(own) > 1},
         newest=max(one.standing.created_at for question in questions for one in question.figures),
     )
-
-
-def _base(machines: Sequence[Machine], asked: str) -> Machine:
-    exact = [one for one in machines if asked in (one.name, one.id)]
-    found = exact or [one for one in machines if one.id.startswith(asked)]
-    if len(found) != 1:
-        known = listed([one.name if one.name == one.id else f"{one.name} ({one.id})" for one in machines])
-        why = "several machines are called or begin so" if found else "no machine with a number is called so"
-        raise UsageError(f"--base {asked}: {why}; there are {known}")
-    return found[0]
 
 
 def title(asked: Asked) -> str:
@@ -212,14 +126,7 @@ def columns(view: FleetView, question: Question) -> list[Column]:
 
 @dataclass(frozen=True, slots=True)
 class Fastest:
-    """The lowest of a machine by one metric.
-
-    Args:
-        answer: with what may be said of it.
-        figure: of the lowest.
-        tied: figures that cannot be told apart from it.
-        others: figures of other runs, or of other blocks, which cannot be compared with it.
-    """
+    """The lowest of a machine by one metric, and its ties; ``others`` are of other runs or blocks, so not compared."""
 
     machine: Machine
     answer: Answer

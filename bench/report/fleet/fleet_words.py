@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bench.analyse.conditions import Change
-from bench.analyse.fleet import Apart, Devices, Figure, Question, Split, least_and_most
+from bench.analyse.fleet import Apart, Figure, Question
 from bench.analyse.fleet_machine import Machine, Tried
 from bench.metrics import METRICS
 from bench.report import finding_words, metric_words
 from bench.report.code_words import word
 from bench.report.compare.recorded import condition, value
 from bench.report.fleet.fleet_view import Fastest, FleetView, count_fastest, title
-from bench.report.format import capital, factor, few, listed, number, percent, plural
-from bench.report.history.history_text import change_text, series_names, turn_sentence
-from bench.report.language import gettext as _, mark, ngettext
+from bench.report.format import capital, few, listed, number, percent, plural
+from bench.report.history.history_text import series_names, turn_sentence
+from bench.report.language import gettext as _, mark
 
 _MOST_NAMED = 8
 _MOST_LOWEST = 3
@@ -41,12 +40,8 @@ def _machines(count: int) -> str:
     return plural(count, "{count} machine", "{count} machines")
 
 
-def notes(view: FleetView) -> list[str]:
+def notes(view: FleetView) -> Iterator[str]:
     """What has to be known before any figure."""
-    return list(_notes(view))
-
-
-def _notes(view: FleetView) -> Iterator[str]:
     machines = view.fleet.machines
     if view.simulated != "none":
         yield _("simulated: no model ran for some or all of these latencies")
@@ -90,16 +85,6 @@ def read_note(view: FleetView) -> str:
     )
 
 
-def beyond(view: FleetView) -> str:
-    """How many requests are not on the page; blank for none."""
-    count = len(view.fleet.questions) - len(view.shown)
-    message = _(
-        "{requests} of fewer machines are in fleet.csv and fleet.json; --model, --prompt-tokens, --new-tokens and "
-        "--batch-size choose what is on the page."
-    )
-    return message.format(requests=plural(count, "{count} more request", "{count} more requests")) if count else ""
-
-
 def sentences(view: FleetView, question: Question) -> list[str]:
     """Which configurations are the lowest, and on how many machines, by each metric; then what devices do."""
     found = []
@@ -133,16 +118,6 @@ def beside(view: FleetView, one: Fastest) -> list[str]:
             _("Broken, so out of the ranking: {names}.").format(names=listed([own.of(x.load) for x in broken]))
         )
     return found
-
-
-def count_beside(one: Fastest) -> str:
-    """How many cannot be told apart from the lowest, in few words, or else that something is to be said of others."""
-    tied = len(one.tied)
-    return (
-        ngettext("{count} cannot be told apart", "{count} cannot be told apart", tied).format(count=number(tied, 0))
-        if tied
-        else _("not ranked")
-    )
 
 
 def power(machine: Machine) -> str:
@@ -183,11 +158,6 @@ def reasons(one: Figure) -> str:
     return "; ".join(map(apart, one.apart))
 
 
-def machine_and_reasons(one: Figure) -> tuple[str, str]:
-    """What figures share that are kept apart together."""
-    return one.machine.id, reasons(one)
-
-
 def _findings(codes: str) -> str:
     return ", ".join(finding_words.title(code) for code in codes.split(", ")) if codes else _("nothing")
 
@@ -205,21 +175,6 @@ def driver(tried: Tried) -> str:
 def generation(machine: Machine) -> str:
     """Of its processor."""
     return machine.generation or _("unknown processor")
-
-
-def reach(devices: Sequence[Devices], metric: str, pair: tuple[str, str]) -> str:
-    """A ratio of two kinds of devices over the machines of a generation, e.g. ``0.54× to 0.61× on 3 machines``."""  # noqa: RUF002
-    found = least_and_most(devices, metric, pair)
-    if found is None:
-        return ""
-    machines, least, most = found
-    message = _("{least} to {most} on {machines}") if least < most else _("{least} on {machines}")
-    return message.format(least=factor(least), most=factor(most), machines=_machines(machines))
-
-
-def split(one: Split) -> str:
-    """E.g. ``driver of Intel Arc 140V 1.2 -> 1.3``."""
-    return change_text(Change(one.what, one.before, one.after, ()))
 
 
 def moves(machine: Machine, places: Sequence[int]) -> str:
@@ -240,17 +195,6 @@ def moves(machine: Machine, places: Sequence[int]) -> str:
             what = message.format(metric=METRICS[one.metric].short, cells=cells, by=percent(by))
             found.append(f"{day}: {what}")
     return "; ".join(found)
-
-
-def unmoved(one: Split) -> list[str]:
-    """Where figures did not change with it, and where nothing tells; blank for nowhere."""
-    unmoved_on, untold_on = ([machine.name for machine in machines] for machines in (one.unmoved, one.untold))
-    found = []
-    if unmoved_on:
-        found.append(_("No change point there on {machines}.").format(machines=few(unmoved_on, _MOST_NAMED)))
-    if untold_on:
-        found.append(_("Too few runs to tell on {machines}.").format(machines=few(untold_on, _MOST_NAMED)))
-    return found
 
 
 def turns(machine: Machine) -> list[str]:
@@ -286,8 +230,3 @@ def lead(view: FleetView) -> str:
     """The answer in a sentence or two, to the request of most machines."""
     question = view.fleet.questions[0]
     return " ".join([f"{title(question.asked)}:", *sentences(view, question)[:1]])
-
-
-def generation_of_devices(one: Devices) -> str:
-    """Of the machine that has them."""
-    return generation(one.machine)

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from bench.analyse.read_history import MachineHistory
 from bench.analyse.timeline import QualitySeries, Series
 from bench.metrics import METRICS
 from bench.report.exports.fields import attributes, json_text, with_ends
 from bench.report.format import clean, listed, plain
 from bench.report.history import history_text
 from bench.report.history.history_text import all_notes, heading, hint, notes, path, sentences, series_names
-from bench.report.history.history_view import HistoryView
 from bench.report.index import MOST_HEADLINE, about_fields
 from bench.report.language import ENGLISH, in_each, speaking
 from bench.report.sitting_words import as_values
@@ -26,7 +26,7 @@ _MOST_IN_TERMINAL = 40
 
 
 @speaking(ENGLISH.code)
-def lines(view: HistoryView) -> list[str]:
+def lines(view: MachineHistory) -> list[str]:
     """For a terminal of any encoding, in English."""
     text = [f"history of machine {view.machine_id}: {heading(view)}", *all_notes(view), ""]
     text += [f"{place}. {sentence}" for place, sentence in enumerate(sentences(view), start=1)]
@@ -41,7 +41,7 @@ def _wrapped(text: str) -> list[str]:
     return [line.replace("\u00a0", " ") for line in wrapped] or [""]
 
 
-def _changed_series(view: HistoryView) -> Iterator[str]:
+def _changed_series(view: MachineHistory) -> Iterator[str]:
     named = zip(view.history.series, series_names(view.history), strict=True)
     changed = [plain(f"{METRICS[one.metric].short:<8} {name}: {path(one)}") for one, name in named if one.shifts]
     if changed:
@@ -50,21 +50,20 @@ def _changed_series(view: HistoryView) -> Iterator[str]:
         yield f"... and {len(changed) - _MOST_IN_TERMINAL} more series that changed, in history.html"
 
 
-def markdown(view: HistoryView) -> str:
+def markdown(view: MachineHistory) -> str:
     """For a step summary or a page of notes; what changed comes first in its tables."""
     named = zip(view.history.series, series_names(view.history), strict=True)
     return render_markdown(
         "history",
         view=view,
         say=history_text,
-        metrics=METRICS,
         series=sorted(named, key=lambda pair: not pair[0].shifts),
         qualities=sorted(view.history.qualities, key=lambda one: not one.steps),
     )
 
 
 @speaking(ENGLISH.code)
-def as_json(view: HistoryView) -> str:
+def as_json(view: MachineHistory) -> str:
     """For a program, in English. A shift's ``turn`` is a place in ``turns``; runs are named by their ids."""
     history = view.history
     ids = [clean(run.run_id) for run in history.runs]
@@ -101,7 +100,7 @@ def as_json(view: HistoryView) -> str:
     return json_text(value)
 
 
-def _about(view: HistoryView) -> dict[str, Any]:
+def _about(view: MachineHistory) -> dict[str, Any]:
     history = view.history
     return about_fields(
         created_at=history.runs[-1].created_at.isoformat(),

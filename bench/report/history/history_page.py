@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
 from bench.analyse.build_history import ROUNDING
 from bench.analyse.change_points import LEAST_RUNS
-from bench.analyse.timeline import History, Point, Series
+from bench.analyse.read_history import MachineHistory
+from bench.analyse.timeline import History, Series
 from bench.metrics import METRICS
 from bench.report.drawing.canvas import Drawing, chain, drawing, log_ticks, set_ticks
 from bench.report.drawing.style import ACCENT, PAPER, STACKS, TEXT
 from bench.report.drawing.svg import Sheet
 from bench.report.format import interval, number
 from bench.report.history import history_text
-from bench.report.history.history_view import HistoryView
 from bench.report.language import gettext as _
 from bench.report.template import render_page
 
@@ -28,21 +27,16 @@ MOST_CHARTS = 60
 """Charts in all, if those of series that changed are not more already."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One series in the table, with its chart where it has one."""
 
     series: Series
     name: str
-    svg: Markup | None = None
-
-    @property
-    def metric(self) -> str:
-        """The abbreviation of its metric."""
-        return METRICS[self.series.metric].short
+    metric: str
+    svg: Markup | None
 
 
-def page(view: HistoryView) -> str:
+def page(view: MachineHistory) -> str:
     """The page of one machine's history, in the language that is chosen."""
     history, sheet = view.history, Sheet()
     named = sorted(
@@ -51,7 +45,8 @@ def page(view: HistoryView) -> str:
     )
     drawn = max(min(sum(bool(one.shifts) for one in history.series), MOST_CHANGED), MOST_CHARTS)
     rows = [
-        Row(one, name, chart(one, history, sheet) if place < drawn else None) for place, (one, name) in enumerate(named)
+        Row(one, name, METRICS[one.metric].short, chart(one, history, sheet) if place < drawn else None)
+        for place, (one, name) in enumerate(named)
     ]
     return render_page(
         "history",
@@ -96,9 +91,13 @@ def chart(one: Series, history: History, sheet: Sheet) -> Markup:
         axes = canvas.figure.add_axes(_AXES)
         _value_axis(axes, one)
         _run_axis(axes, history)
-        _intervals(axes, one.points)
+        ends = [(point.run, point.estimate.low, point.estimate.high) for point in one.points]
+        bars = chain([(run, low), (run, high)] for run, low, high in ends if low is not None and high is not None)
+        axes.plot(*bars, color=_POINTS, linewidth=1.0, alpha=0.55, solid_capstyle="butt", zorder=2)
         _points(canvas, axes, one, history)
-        _levels(axes, one)
+        for first, last, level in one.levels:
+            span = [one.points[first].run - 0.4, one.points[last - 1].run + 0.4]
+            axes.plot(span, [level, level], color=TEXT, linewidth=1.4, solid_capstyle="butt", zorder=3)
         _turns(axes, one, history)
         return canvas.svg(_("{metric} in ms over the runs, as in the table").format(metric=METRICS[one.metric].short))
 
@@ -136,37 +135,30 @@ def dated(runs: int) -> list[int]:
     return sorted({round(place * (runs - 1) / max(1, count - 1)) for place in range(count)})
 
 
-def _intervals(axes: Any, points: Sequence[Point]) -> None:
-    ends = [(point.run, point.estimate.low, point.estimate.high) for point in points]
-    bars = chain([(run, low), (run, high)] for run, low, high in ends if low is not None and high is not None)
-    axes.plot(*bars, color=_POINTS, linewidth=1.0, alpha=0.55, solid_capstyle="butt", zorder=2)
-
-
 def _points(canvas: Drawing, axes: Any, one: Series, history: History) -> None:
-    size = 4.2 if len(history.runs) <= _MOST_TIPS else 2.4
-    marker = {"linestyle": "none", "marker": "o", "markersize": size, "zorder": 4, "markeredgewidth": 0.8}
-    for points, filled in _by_end(one, history):
-        colours = {"markerfacecolor": _POINTS if filled else PAPER, "markeredgecolor": PAPER if filled else _POINTS}
-        tips = [canvas.tooltip(_tip(point, history)) for point in points if len(history.runs) <= _MOST_TIPS]
-        places = [point.run for point in points], [point.estimate.value for point in points]
-        axes.plot(*places, **marker, **colours, gid=tips)
-
-
-def _by_end(one: Series, history: History) -> Iterator[tuple[list[Point], bool]]:
+    """A disc for each run, which is open for a run without an end; of a few runs each with its figures."""
+    runs = history.runs
+    few, unknown = len(runs) <= _MOST_TIPS, _("no interval")
     for ended in (True, False):
-        if points := [point for point in one.points if history.runs[point.run].ended is ended]:
-            yield points, ended
-
-
-def _tip(point: Point, history: History) -> str:
-    ends = interval(point.estimate) or _("no interval")
-    return f"{history.runs[point.run].day}: {number(point.estimate.value)} ms ({ends})"
-
-
-def _levels(axes: Any, one: Series) -> None:
-    for low, high, level in one.levels:
-        ends = [one.points[low].run - 0.4, one.points[high - 1].run + 0.4]
-        axes.plot(ends, [level, level], color=TEXT, linewidth=1.4, solid_capstyle="butt", zorder=3)
+        points = [point for point in one.points if runs[point.run].ended is ended]
+        if not points:
+            continue
+        tips = [
+            f"{runs[point.run].day}: {number(point.estimate.value)} ms ({interval(point.estimate) or unknown})"
+            for point in points
+        ]
+        axes.plot(
+            [point.run for point in points],
+            [point.estimate.value for point in points],
+            linestyle="none",
+            marker="o",
+            markersize=4.2 if few else 2.4,
+            markerfacecolor=_POINTS if ended else PAPER,
+            markeredgecolor=PAPER if ended else _POINTS,
+            markeredgewidth=0.8,
+            zorder=4,
+            gid=[canvas.tooltip(tip) for tip in tips if few],
+        )
 
 
 def _turns(axes: Any, one: Series, history: History) -> None:

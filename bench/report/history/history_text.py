@@ -9,13 +9,13 @@ from dataclasses import replace
 from bench.analyse.change_points import LEAST_RUNS
 from bench.analyse.conditions import Change
 from bench.analyse.grouping import group_by
+from bench.analyse.read_history import LeftOut, MachineHistory
 from bench.analyse.timeline import Drift, History, Move, QualitySeries, QualityStep, ReadRun, Series, Turn
 from bench.metrics import METRICS
 from bench.report.compare.comparison_figures import between, signed
 from bench.report.compare.comparison_quality import now
 from bench.report.compare.recorded import condition, value
 from bench.report.format import and_more, factor, few, in_brackets, interval, listed, number, percent, plural
-from bench.report.history.history_view import HistoryView, LeftOut
 from bench.report.language import gettext as _
 from bench.report.sitting_words import carried_on
 
@@ -50,7 +50,7 @@ def _prompt_set(place: int) -> str:
     return _("prompt set {number}").format(number=place)
 
 
-def heading(view: HistoryView) -> str:
+def heading(view: MachineHistory) -> str:
     """How many runs and cells there are, and of when."""
     runs = view.history.runs
     first, last = runs[0].day, runs[-1].day
@@ -81,17 +81,13 @@ def left_out_text(one: LeftOut) -> str:
     return message.format(folder=one.folder, same_as=one.same_as, runs=_runs(one.runs))
 
 
-def all_notes(view: HistoryView) -> list[str]:
+def all_notes(view: MachineHistory) -> list[str]:
     """What has to be known before any figure, with what is left out."""
     return [*(f"{left_out_text(one)} {one.error}".rstrip() for one in view.left_out), *notes(view)]
 
 
-def notes(view: HistoryView) -> list[str]:
+def notes(view: MachineHistory) -> Iterator[str]:
     """What has to be known before any figure."""
-    return list(_notes(view))
-
-
-def _notes(view: HistoryView) -> Iterator[str]:
     if view.simulated:
         yield _("simulated: no model ran for some or all of these latencies")
     runs = view.history.runs
@@ -145,7 +141,7 @@ def _new_prompts(runs: Sequence[ReadRun]) -> Iterator[str]:
 # -- what changed
 
 
-def sentences(view: HistoryView) -> list[str]:
+def sentences(view: MachineHistory) -> list[str]:
     """Each turn in a sentence or two, in their order, the drifts, the steps of quality; then what is too short."""
     history, names = view.history, series_names(view.history)
     found = [turn_sentence(history, turn, names) for turn in history.turns]
@@ -177,7 +173,7 @@ def sentences(view: HistoryView) -> list[str]:
     return found
 
 
-def hint(view: HistoryView) -> str:
+def hint(view: MachineHistory) -> str:
     """How to find out what caused a turn; blank without one."""
     message = _(
         "What changed there may or may not be the cause: `nox -s ab` measures both versions in one run and tells."
@@ -343,13 +339,3 @@ def path(one: Series) -> str:
         where = _("gradually") if turn is None else _("at {turn}").format(turn=turn + 1)
         steps.append(f"{where}: {number(after)} ms ({signed(after / before)})")
     return ", ".join(steps)
-
-
-def rule() -> str:
-    """What a change point is."""
-    return _(
-        "A change point is where the level of a cell differs before and after it by more than in random orders "
-        "of the runs (a permutation test of all cells and metrics together at 5 %, with at least three runs on "
-        "either side). Consecutive runs are assumed to be correlated by 0.4, or by more where thirty or more "
-        "runs show it."
-    )

@@ -13,9 +13,10 @@ from bench.analyse.comparison import compare
 from bench.analyse.fleet import Figure, Fleet, build_fleet, energies, least_and_most, most_asked, splits
 from bench.analyse.fleet_machine import Machine, Tried, generation_of, read_machine
 from bench.analyse.interval import between_runs, paired
+from bench.analyse.read_fleet import Wanted
 from bench.analyse.results import CellResult, Costs, Finding, RunAnalysis
-from bench.report.fleet.fleet_view import Wanted, columns, view_fleet
-from bench.report.history.history_view import namers
+from bench.report.compare.comparison_figures import namers
+from bench.report.fleet.fleet_view import columns, view_fleet
 from tests.support.analyses import made_cell, made_load, made_quality, made_run
 from tests.support.fleets import LOADS, FleetRun, ask_otherwise, made_machine, write_lab, write_machine_run
 

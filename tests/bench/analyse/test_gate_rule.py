@@ -14,7 +14,7 @@ from bench.analyse.gate_rule import CANNOT_TELL, NONE_SHOWN, REGRESSION, Gate, g
 from bench.analyse.quality import Quality, Verdict
 from bench.analyse.results import CellResult, Finding, Lost, RunAnalysis
 from bench.analyse.variation import variation
-from bench.report.compare.gate_text import lost_text, sentence
+from bench.report.compare.gate_exports import lost_text, sentence
 from tests.support.analyses import failed, made_cell, made_load, made_quality, made_run, packages, with_quality
 
 SHIFTS = (-0.01, -0.005, 0.0, 0.005, 0.01, 0.0)

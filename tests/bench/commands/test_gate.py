@@ -16,8 +16,7 @@ from bench.analyse.gate_rule import Gate, gate
 from bench.analyse.results import RunAnalysis
 from bench.commands.gate import main
 from bench.plan.cells import Load
-from bench.report.compare.comparison_json import gate_json
-from bench.report.compare.gate_text import could_hide_text, gate_lines, gate_markdown, headline
+from bench.report.compare.gate_exports import could_hide_text, gate_json, gate_lines, gate_markdown, headline
 from tests.support.analyses import failed, made_cell, made_load, made_run
 from tests.support.comparisons import ab_run
 from tests.support.nights import score

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -51,13 +49,15 @@ def test_all_that_differs_is_named_and_removed_where_that_is_asked(
     folder = store.artifacts / KEY.folder
     (folder / "weights.bin").write_bytes(b"1235")
     (folder / "config.json").unlink()
+    with pytest.raises(FileNotFoundError) as missing:
+        (folder / "config.json").stat()
     (folder / "more.txt").write_bytes(b"")
     status, said = verify(store, capsys)
     digest = file_sha256(folder / "weights.bin")[:16]
     assert (status, said) == (
         1,
         [
-            f"{KEY.folder}: config.json cannot be read ({os.strerror(errno.ENOENT)})",
+            f"{KEY.folder}: config.json cannot be read ({missing.value.strerror})",
             f"{KEY.folder}: weights.bin has the SHA-256 {digest}…, 03ac674216f3e15c… was made",
             f"{KEY.folder}: more.txt was not made",
             f"{store.root}: artifacts checked: 2, not as they were made: 1",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ import psutil
 import pytest
 
 from bench.measure import child_process
-from bench.measure.child_process import limited
+from bench.measure.child_process import PipeOfWindows, limited
 from bench.observe.gauges import Instruments
 from bench.observe.isolation import network_kept
 from bench.observe.memory import memory_of
@@ -227,7 +228,6 @@ def test_a_worker_that_says_half_of_something_is_stopped(
 
 
 @pytest.mark.fault("worker-hangs")
-@pytest.mark.skipif(sys.platform == "win32", reason="pipes of Windows have no such limit")
 def test_a_worker_that_takes_no_request_is_stopped(
     other_root: Path, start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -320,6 +320,27 @@ def test_a_line_that_is_limited_stays_as_it_was_otherwise() -> None:
 
     here, there = Pipe()
     with here, there:
-        assert limited(here) is here
+        line = limited(here)
         there.send_bytes(b"whole")
-        assert here.recv_bytes() == b"whole"
+        assert line.recv_bytes() == b"whole"
+        line.send_bytes(b"back")
+        assert there.recv_bytes() == b"back"
+
+
+def test_on_windows_too_a_message_that_nobody_takes_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    from multiprocessing import Pipe  # noqa: PLC0415
+
+    here, there = Pipe()
+    line = PipeOfWindows(here)
+    with here:
+        with there:
+            line.send_bytes(b"go")
+            assert there.recv_bytes() == b"go"
+            monkeypatch.setattr(child_process, "MESSAGE_S", 0.2)
+            before = {*threading.enumerate()}
+            with pytest.raises(BlockingIOError):
+                line.send_bytes(bytes(10_000_000))
+            (waiting,) = {*threading.enumerate()} - before
+        waiting.join(60)
+        with pytest.raises(OSError, match=r"\[(Errno|WinError) \d+\]"):
+            line.send_bytes(b"go")

@@ -15,17 +15,16 @@ from typing import Any
 
 import pytest
 
+from bench.analyse.results import CellResult
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
-from bench.report.agreement_words import facts
-from bench.report.cell_details import cell_details
-from bench.report.exports.summary_markdown import summary_markdown
 from bench.report.render import ReportPaths, render
-from bench.report.run_page import run_page
+from bench.report.run_page import run_page, summary_markdown
 from bench.report.run_table import run_table
 from bench.report.run_view import RunView, view_run
 from bench.store.files import write_json
 from bench.store.reader import open_run
+from tests.support.markup import cell_details
 from tests.support.stored_runs import FakeRun
 
 AGREEING = {"int4": 2, "int8": 28, "fp32": 64}
@@ -136,7 +135,8 @@ def test_answers_beside_those_of_the_models_own_weights(beside_right: ReportPath
 
 
 def test_the_details_of_a_cell_tell_how_many_were_compared(view: RunView) -> None:
-    details = {one.row.cell.load.precision: dict(one.facts) for _, cells in cell_details(view, []) for one in cells}
+    found = cell_details(view)
+    details = {cell.load.precision: found[cell.cell_key] for cell in view.analysis.cells}
     assert details["int8"]["First token that differs from the reference’s"] == (
         "after 28.0 tokens in the mean, 28 in the median, of 64"
     )
@@ -145,11 +145,17 @@ def test_the_details_of_a_cell_tell_how_many_were_compared(view: RunView) -> Non
     assert "Prompts asked again" not in details["int4"]
 
 
+def with_cell(view: RunView, cell: CellResult) -> dict[str, str]:
+    """The details of a cell that takes the place of the first."""
+    cells = cell, *view.analysis.cells[1:]
+    return cell_details(view_run(dataclasses.replace(view.analysis, cells=cells)))[cell.cell_key]
+
+
 def test_the_details_of_a_cell_tell_of_another_answer_to_the_same_prompt(view: RunView) -> None:
     cell = view.analysis.cells[0]
     assert cell.answers is not None
     other = dataclasses.replace(cell, answers=dataclasses.replace(cell.answers, repeated=9, repeats_that_differ=2))
-    assert dict(facts(view, other))["Prompts asked again"].startswith("another answer to the same prompt in 2 of 9")
+    assert with_cell(view, other)["Prompts asked again"].startswith("another answer to the same prompt in 2 of 9")
 
 
 def test_a_cell_that_answers_otherwise_each_time_is_marked(view: RunView) -> None:
@@ -191,7 +197,7 @@ def test_details_tell_a_device_that_parts_from_the_cpu_and_tokens_that_there_are
     cell = view.analysis.cells[0]
     assert cell.answers is not None
     answers = dataclasses.replace(cell.answers, cpu_first_difference=2.5, cpu_alike=0.25, outside=3)
-    told = dict(facts(view, dataclasses.replace(cell, answers=answers)))
+    told = with_cell(view, dataclasses.replace(cell, answers=answers))
     assert told["First token that differs from the same artifact’s on the CPU"] == (
         "after 2.5 tokens in the median, of 64; 25 % of the answers are alike"
     )

@@ -11,13 +11,13 @@ import pytest
 from bench.analyse.results import AskedCell, CellResult, Finding, Generation, RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
-from bench.report.cell_details import CellDetail, cell_details
 from bench.report.render import ReportPaths
-from bench.report.run_facts import timed_region
+from bench.report.run_details import blocks, left_out, plot, timed_region
 from bench.report.run_page import run_page
 from bench.report.run_view import view_run
 from bench.store.reader import open_run
 from tests.support.analyses import measured
+from tests.support.markup import cell_details
 
 MakeRun = Callable[..., Any]
 
@@ -32,20 +32,15 @@ def html(stored_report: ReportPaths) -> str:
     return stored_report.index.read_text(encoding="utf-8")
 
 
-def details(analysis: RunAnalysis) -> list[CellDetail]:
-    view = view_run(analysis)
-    return [one for _, cells in cell_details(view, view.notes) for one in cells]
-
-
 def changed(analysis: RunAnalysis, **values: Any) -> RunAnalysis:
     """With the first cell changed."""
     first, *others = analysis.cells
     return dataclasses.replace(analysis, cells=(dataclasses.replace(first, **values), *others))
 
 
-def of(analysis: RunAnalysis, cell: CellResult) -> CellDetail:
-    (found,) = (one for one in details(analysis) if one.row.cell.cell_key == cell.cell_key)
-    return found
+def of(analysis: RunAnalysis, cell: CellResult) -> dict[str, str]:
+    """The facts that the page tells of a cell, by their names."""
+    return cell_details(view_run(analysis))[cell.cell_key]
 
 
 def section(html: str) -> str:
@@ -62,7 +57,8 @@ def test_the_target_lies_within_what_is_folded_so_that_a_browser_opens_it(html: 
 
 
 def test_a_key_that_is_no_name_for_an_element_is_given_one(analysis: RunAnalysis) -> None:
-    anchors = {one.row.anchor for one in details(changed(analysis, cell_key='"><script>&x=1#'))}
+    view = view_run(changed(analysis, cell_key='"><script>&x=1#'))
+    anchors = {row.anchor for group in view.groups for row in group.rows}
     assert (len(anchors), [one for one in anchors if not re.fullmatch("cell-[0-9a-f]{16}", one)]) == (21, [])
 
 
@@ -79,31 +75,33 @@ def test_the_figures_of_a_block_are_its_generations_their_median_and_its_warm_up
     )
     cell = analysis.cells[0]
     measured = dataclasses.replace(cell.ttft_ms, by_block={0: 6.0, 1: 6.0})
-    found = of(changed(analysis, series=series, ttft_ms=measured), cell)
-    assert [(block, figures[:3]) for block, figures in found.blocks] == [
-        (1, ("5.00 7.00", "6.00", "9.00")),
-        (2, ("6.00", "6.00", "")),
+    found = changed(analysis, series=series, ttft_ms=measured)
+    assert [(block, figures[:3]) for block, figures in blocks(found.cells[0])] == [
+        (1, ["5.00 7.00", "6.00", "9.00"]),
+        (2, ["6.00", "6.00", ""]),
     ]
-    assert found.columns[:3] == ("TTFT, each", "TTFT, median", "TTFT, warm-ups")
+    heads = re.findall('<th scope="col">(.*?)</th>', of(found, cell)[""])
+    assert heads[:4] == ["block", "TTFT, each", "TTFT, median", "TTFT, warm-ups"]
 
 
-def test_what_does_not_count_is_told_with_its_reason(analysis: RunAnalysis) -> None:
+def test_what_does_not_count_is_told_with_its_reason() -> None:
     series = (
         Generation(2, "warm-up", 1, 1),
         Generation(2, "timed", 1, 1),
         Generation(2, "excluded", 512.4, 7, "the machine was suspended"),
         Generation(2, "excluded", None, None),
     )
-    assert of(changed(analysis, series=series), analysis.cells[0]).left_out == (
+    assert [*left_out(series)] == [
         "Block 3, generation 2 (TTFT 512 ms, TPOT 7.00 ms): the machine was suspended.",
         "Block 3, generation 3 (no times): its record lacks a time or a step.",
-    )
+    ]
 
 
 def test_of_many_that_do_not_count_some_are_told(analysis: RunAnalysis) -> None:
     series = tuple(Generation(0, "excluded", 1, 1, "asleep") for _ in range(40))
-    left_out = of(changed(analysis, series=series), analysis.cells[0]).left_out
-    assert (len(left_out), left_out[-1]) == (13, "And 28 more generations.")
+    told = [*left_out(series)]
+    assert (len(told), told[-1]) == (13, "And 28 more generations.")
+    assert told[-1] in of(changed(analysis, series=series), analysis.cells[0])[""]
 
 
 def test_a_block_in_which_the_cell_failed_is_told(fake_run: MakeRun, tmp_path: Path) -> None:
@@ -111,8 +109,8 @@ def test_a_block_in_which_the_cell_failed_is_told(fake_run: MakeRun, tmp_path: P
     cell = run.cells[0]
     failures = analyse_run(open_run(_broken(fake_run, tmp_path / "broken"))).failures
     failed = dataclasses.replace(failures[0], cells=(AskedCell(cell.cell_key, cell.load, *cell.shape),), blocks=(1, 2))
-    told = of(dataclasses.replace(run, failures=(failed,)), cell).left_out
-    assert told == ("Blocks 2 and 3: timed out, no token within 1800 s",)
+    told = of(dataclasses.replace(run, failures=(failed,)), cell)[""]
+    assert "<li>Blocks 2 and 3: timed out, no token within 1800 s</li>" in told
 
 
 def _broken(fake_run: MakeRun, folder: Path) -> Path:
@@ -132,7 +130,7 @@ def test_warnings_are_those_of_the_cell_alone(analysis: RunAnalysis) -> None:
         Finding("virtual-machine", "info", "it is virtual", "Trust ratios."),
     )
     noted = dataclasses.replace(analysis, findings=findings)
-    told = {cell.cell_key: [said for _, said in of(noted, cell).warnings] for cell in (first, other)}
+    told = {cell.cell_key: re.findall("<span>(.*?)</span></li>", of(noted, cell)[""]) for cell in (first, other)}
     assert told == {first.cell_key: ["TTFT rose", "99 degrees"], other.cell_key: ["still faster", "99 degrees"]}
 
 
@@ -153,8 +151,9 @@ def test_the_facts_of_a_cell_are_those_that_are_known(fake_run: MakeRun, tmp_pat
         "attention_backend": None,
     }
     run = fake_run(loads=[Load("ort-genai", "CPU", "int4", {"threads": 3})], more=more).write(tmp_path)
-    facts = dict(details(analyse_run(open_run(run)))[0].facts)
-    assert facts == {
+    found = analyse_run(open_run(run))
+    facts = of(found, found.cells[0])
+    assert {name: value for name, value in facts.items() if name not in ("", "Device")} == {
         "Time for the whole answer": "470 ms (427–518)",  # noqa: RUF001 - as it is shown
         "Prefill rate": "494 tokens/s (444–551)",  # noqa: RUF001 - as it is shown
         "Decode rate": "155 tokens/s (141–170)",  # noqa: RUF001 - as it is shown
@@ -173,9 +172,9 @@ def test_the_facts_of_a_cell_are_those_that_are_known(fake_run: MakeRun, tmp_pat
 def test_request_set_up_is_told_where_the_stack_tells_it(analysis: RunAnalysis) -> None:
     cell = analysis.cells[0]
     told = dataclasses.replace(analysis, cells=(dataclasses.replace(cell, setup_ms=measured([2.0] * 3)),))
-    (without, *_), (found,) = details(analysis), details(told)
+    without, found = of(analysis, cell), of(told, cell)
     name = "Request set-up, within TTFT"
-    assert (dict(found.facts)[name], name in dict(without.facts)) == ("2.00 ms (2.00–2.00)", False)  # noqa: RUF001
+    assert (found[name], name in without) == ("2.00 ms (2.00–2.00)", False)  # noqa: RUF001
 
 
 def test_the_evidence_of_the_device_is_shown(html: str) -> None:
@@ -184,22 +183,23 @@ def test_the_evidence_of_the_device_is_shown(html: str) -> None:
 
 def test_each_cell_has_the_command_that_measures_it_alone(analysis: RunAnalysis) -> None:
     cell = analysis.cells[0]
-    assert of(analysis, cell).command.endswith(
-        "--backend openvino-genai --device CPU --precision int4 --prompt-tokens 32 --new-tokens 64"
-    )
+    command = "--backend openvino-genai --device CPU --precision int4 --prompt-tokens 32 --new-tokens 64"
+    assert f"{command}</code>" in of(analysis, cell)[""]
 
 
 def test_an_answer_of_one_token_has_one_drawing(fake_run: MakeRun, tmp_path: Path) -> None:
     run = fake_run(loads=[Load("ort-genai", "CPU", "int4")], new_tokens=(1,), prompt_tokens=(8,))
-    (found,) = details(analyse_run(open_run(run.write(tmp_path))))
-    assert ([title for title, _ in found.plots], len(found.columns)) == (["Time to first token by block, ms"], 3)
+    found = analyse_run(open_run(run.write(tmp_path)))
+    told = of(found, found.cells[0])[""]
+    assert re.findall("<figcaption>(.*?)<", told) == ["Time to first token by block, ms"]
+    assert told.count('<th scope="col">') == 4
 
 
 def test_a_drawing_on_a_logarithmic_axis_says_so(analysis: RunAnalysis) -> None:
     cell = analysis.cells[0]
     series = tuple(Generation(0, "timed", ttft, 1) for ttft in (1, 20))
-    titles = [title for title, _ in of(changed(analysis, series=series), cell).plots]
-    assert titles[0] == "Time to first token by block, ms (logarithmic)"
+    title, _chart = plot(dataclasses.replace(cell, series=series), "ttft_ms")
+    assert title == "Time to first token by block, ms (logarithmic)"
 
 
 def test_no_coordinate_has_more_than_one_decimal(html: str) -> None:

@@ -16,6 +16,7 @@ from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Cell, Load
 from bench.report.drawing.bars import LoadBar, load_bars
+from bench.report.names import first_request
 from bench.report.render import render_analysis
 from bench.store.reader import open_run
 
@@ -42,7 +43,7 @@ def report(cached: RunAnalysis, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def read_and_compile(bar: LoadBar) -> float:
-    return next(segment.value for segment in bar.segments if segment.label == "read and compile")
+    return next(length for _kind, name, _begin, length in bar.parts if name == "read and compile")
 
 
 def test_each_state_of_the_compile_cache_has_a_bar(cached: RunAnalysis) -> None:
@@ -52,9 +53,9 @@ def test_each_state_of_the_compile_cache_has_a_bar(cached: RunAnalysis) -> None:
 
 def test_a_bar_shows_where_the_first_generation_would_end_if_the_process_were_warm(cached: RunAnalysis) -> None:
     bar = load_bars(cached)[0]
-    first = bar.segments[-1]
+    _kind, _name, begin, _length = bar.parts[-1]
     assert bar.times.steady_s is not None
-    assert bar.steady == pytest.approx(first.start + first.width * bar.times.steady_s / first.value)
+    assert bar.steady == pytest.approx(begin + bar.times.steady_s)
 
 
 def test_the_page_names_the_states_with_their_counts(report: Path) -> None:
@@ -89,7 +90,7 @@ def mixed(fake_run: MakeRun, tmp_path_factory: pytest.TempPathFactory) -> RunAna
 
 
 def test_a_bar_of_another_first_request_is_told_from_the_others(mixed: RunAnalysis) -> None:
-    bars = {bar.load.backend: (bar.request, bar.other) for bar in load_bars(mixed)}
+    bars = {bar.load.backend: (first_request(bar.times), bar.other) for bar in load_bars(mixed)}
     usual = ("32 prompt tokens, 64 new", False)
     assert bars == {
         "openvino-genai": usual,

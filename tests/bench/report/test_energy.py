@@ -8,7 +8,7 @@ from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
 from bench.report.language import speaking
 from bench.report.render import render
-from bench.report.run_view import Energy, view_run
+from bench.report.run_view import ENERGY_CHARTS, Energy, view_run
 from bench.store.reader import open_run
 from tests.support.markup import Tags, visible
 from tests.support.stored_runs import FakeRun
@@ -33,26 +33,25 @@ def test_cpu_time_alone_makes_no_section(tmp_path: Path) -> None:
 def test_there_is_a_chart_for_each_counter_that_moved(tmp_path: Path) -> None:
     found = section(tmp_path, counters=COUNTERS)
     assert found is not None
-    assert [chart.name for chart in found.charts] == ["energy_j_per_token", "gpu_busy_ms"]
+    assert [name for name in ENERGY_CHARTS if any(found.columns[name])] == ["energy_j_per_token", "gpu_busy_ms"]
 
 
 def test_simulated_latencies_cost_nothing(tmp_path: Path) -> None:
     found = section(tmp_path, counters=COUNTERS)
     assert found is not None
-    assert {cell.load.backend for cell, _ in found.rows} == {"ort-genai"}
+    assert {cell.load.backend for cell in found.cells} == {"ort-genai"}
 
 
 def test_a_device_that_stood_still_is_in_the_table_as_zero(tmp_path: Path) -> None:
     found = section(tmp_path, counters={"npu_busy_ns": 0})
     assert found is not None
-    assert found.charts == ()
-    assert [values for _, values in found.rows] == [(0.0,), (0.0,)]
+    assert found.columns == {"npu_busy_ms": (0.0, 0.0)}
 
 
 def test_energy_is_shown_in_millijoules(tmp_path: Path) -> None:
     found = section(tmp_path, counters=COUNTERS)
     assert found is not None
-    assert {round(value, 6) for _, value in found.charts[0].bars} == {50.0}
+    assert {value and round(value, 6) for value in found.columns["energy_j_per_token"]} == {50.0}
 
 
 def test_whoever_sees_energy_is_told_that_the_prefill_is_in_it(made: str) -> None:
@@ -71,9 +70,11 @@ def test_a_section_without_energy_does_not_speak_of_it(tmp_path: Path) -> None:
 
 def test_many_cells_are_not_all_drawn(tmp_path: Path) -> None:
     lengths = tuple(range(1, 51))
-    found = section(tmp_path, counters=COUNTERS, prompt_tokens=lengths, new_tokens=(2,), blocks=1, repeats=1)
-    assert found is not None
-    assert (len(found.charts[0].bars), found.charts[0].count, len(found.rows)) == (40, 50, 50)
+    run = FakeRun(loads=LOADS, counters=COUNTERS, prompt_tokens=lengths, new_tokens=(2,), blocks=1, repeats=1)
+    page = render(run.write(tmp_path / "results"), tmp_path / "reports").index.read_text(encoding="utf-8")
+    shown, _, _ = page.partition('<section id="energy">')[2].partition("</section>")
+    assert shown.count("Drawn are the first 40 of 50 cells; the table has all.") == 2
+    assert (shown.count('<div class="bar"'), shown.count('<th scope="row">')) == (80, 50)
 
 
 @pytest.fixture(scope="module")

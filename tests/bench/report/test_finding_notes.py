@@ -10,12 +10,11 @@ import pytest
 from bench.analyse.results import Finding, Occurrence, RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.report.exports.summary_json import summary_json
-from bench.report.exports.summary_markdown import summary_markdown
 from bench.report.finding_notes import Note, finding_notes, in_short, serious_for_answer
 from bench.report.language import speaking
 from bench.report.names import name_all
-from bench.report.run_facts import observer_facts
-from bench.report.run_page import run_page
+from bench.report.run_details import observer_facts
+from bench.report.run_page import run_page, summary_markdown
 from bench.report.run_table import run_table
 from bench.report.run_view import view_run
 from bench.store.reader import open_run
@@ -146,7 +145,7 @@ def test_a_turkish_page_has_findings_whole_in_turkish_and_quotes_those_of_older_
 def test_many_lines_are_folded(found: RunAnalysis) -> None:
     many = tuple(dataclasses.replace(found.findings[0], load_key=f"load {n}") for n in range(9))
     (note,) = notes(dataclasses.replace(found, findings=many))
-    assert (len(note.open_lines), len(note.folded_lines), note.title) == (4, 5, "Other load (9 times)")
+    assert (note.opened, len(note.lines), note.title) == (4, 9, "Other load (9 times)")
 
 
 def test_what_may_be_chance_is_folded_behind_a_warning_of_its_kind(found: RunAnalysis) -> None:
@@ -156,8 +155,8 @@ def test_what_may_be_chance_is_folded_behind_a_warning_of_its_kind(found: RunAna
         for n in range(9)
     )
     (both,), (alone,) = (notes(dataclasses.replace(found, findings=some)) for some in ((warning, *chance), chance))
-    assert (len(both.open_lines), len(both.folded_lines)) == (1, 9)
-    assert (len(alone.open_lines), len(alone.folded_lines)) == (2, 7)
+    assert (both.opened, len(both.lines)) == (1, 10)
+    assert (alone.opened, len(alone.lines)) == (2, 9)
 
 
 def test_the_terminal_counts_and_tells_the_serious_ones(found: RunAnalysis) -> None:

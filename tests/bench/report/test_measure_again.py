@@ -13,7 +13,7 @@ from bench.analyse.run import analyse_run
 from bench.plan.cells import Ask, Load, Request
 from bench.plan.flags import raw_values
 from bench.plan.options import Options, resolve_options
-from bench.report.measure_again import alone
+from bench.report.run_details import alone
 from bench.run.record import recorded_options
 from bench.store.reader import open_run
 

@@ -20,13 +20,14 @@ from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
 from bench.report import quality_words, run_words
-from bench.report.cell_details import cell_details
 from bench.report.render import ReportPaths, render_analysis
+from bench.report.run_page import run_page
 from bench.report.run_table import COLUMNS, run_table
 from bench.report.run_view import view_run
 from bench.store.files import write_json
 from bench.store.reader import open_run
 from tests.support.analyses import made_load
+from tests.support.markup import cell_details
 from tests.support.qualities import BROKEN, DEGRADED, FAITHFUL, THE_REFERENCE, UNKNOWN, scored
 from tests.support.stored_runs import FakeRun
 
@@ -262,7 +263,7 @@ def test_a_small_divergence_keeps_its_digits(value: float, shown: str) -> None:
 def test_the_limits_of_the_run_are_told(run: RunAnalysis) -> None:
     options = {"options": {"quality_limits": {"degraded": 1.1, "broken": 3.0}}}
     view = view_run(replace(run, record={**run.record, **options}))
-    assert quality_words.limits_note(view).startswith("From 1.10 on a configuration is called degraded, and from 3.00")
+    assert "From 1.10 on a configuration is called degraded, and from 3.00" in run_page(view, "", b"")
 
 
 def test_the_section_has_the_figures_of_each_load(report: ReportPaths) -> None:
@@ -295,9 +296,8 @@ def test_a_load_that_was_not_scored_on_a_kind_of_text_has_a_blank_there(stored: 
 
 
 def test_the_details_of_a_cell_have_its_figures(run: RunAnalysis) -> None:
-    details = {
-        one.row.cell.load.label: dict(one.facts) for _, cells in cell_details(view_run(run), []) for one in cells
-    }
+    told = cell_details(view_run(run))
+    details = {cell.load.label: told[cell.cell_key] for cell in run.cells}
     found = details["ort-genai-CPU-int4"]
     assert found["Quality"] == "degraded"
     assert found["Perplexity ratio"] == "1.28 (1.16–1.41) times the perplexity of transformers fp32"
@@ -322,7 +322,7 @@ def test_every_reason_has_its_words() -> None:
     assert all(quality_words.reason(replace(made_load(), quality=replace(FAITHFUL, reason=code))) for code in codes)
 
 
-@pytest.mark.charts("shape_charts", "canvas")
+@pytest.mark.charts("run_charts", "canvas")
 def test_the_chart_draws_the_frontier_and_crosses_the_broken_out(run: RunAnalysis, tmp_path: Path) -> None:
     shown = section(page(render_analysis(run, tmp_path)), "quality")
     tip = r"ort-genai CPU int4: [\d.]+ ms per token, 1.28 times the perplexity of the reference; no other needs less"

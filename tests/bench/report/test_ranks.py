@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from operator import attrgetter
 from pathlib import Path
 
 from bench.analyse.interval import Estimate
 from bench.analyse.loads import unknown_load
 from bench.analyse.results import LoadResult, Rival
 from bench.analyse.run import analyse_run
-from bench.report.names import name_all
-from bench.report.ranks import MOST, Rank, Ranks, ranks
+from bench.report.ranks import MOST, Mark, Ranks, ranks
 from bench.store.reader import open_run
 
 
@@ -28,22 +26,23 @@ def rival(value: float, low: float | None = None, high: float | None = None) -> 
     )
 
 
-def no_sides(_: object) -> str:
-    return ""
-
-
 def drawn(*rivals: Rival[LoadResult]) -> Ranks:
-    found = ranks(rivals, attrgetter("label"), no_sides)
+    found = ranks(rivals)
     assert found is not None
     return found
 
 
-def names(group: Sequence[Rank]) -> list[str]:
-    return [rank.name.removeprefix("load at ") for rank in group]
+def names(group: Sequence[Rival[LoadResult]]) -> list[str]:
+    return [one.load.label.removeprefix("load at ") for one in group]
+
+
+def marks(found: Ranks) -> list[Mark]:
+    """Of those that are tied, and of the rest."""
+    return [found.axis.mark(one.ratio) for one in (*found.tied, *found.rest)]
 
 
 def test_alone_there_is_nothing_to_draw() -> None:
-    assert ranks([], str, no_sides) is None
+    assert ranks([]) is None
 
 
 def test_who_cannot_be_told_apart_stands_apart_from_who_takes_longer() -> None:
@@ -59,36 +58,36 @@ def test_one_that_is_lower_stands_neither_with_the_tied_nor_with_who_takes_longe
 
 def test_equal_factors_lie_equally_far_apart() -> None:
     found = drawn(rival(2.0, 1.9, 2.1), rival(4.0, 3.9, 4.1))
-    two, four = found.rest
-    assert abs((two.mark.place - found.even) - (four.mark.place - two.mark.place)) < 1e-9
+    two, four = marks(found)
+    assert abs((two.place - found.axis.place(1)) - (four.place - two.place)) < 1e-9
 
 
 def test_an_interval_crosses_the_line_of_one_exactly_where_it_holds_one() -> None:
     found = drawn(rival(1.1, 0.9, 1.3), rival(1.2, 1.1, 1.3))
-    (tied,), (longer,) = found.tied, found.rest
-    assert tied.mark.low is not None
-    assert longer.mark.low is not None
-    assert tied.mark.low < found.even < longer.mark.low < longer.mark.place
+    tied, longer = marks(found)
+    assert tied.low is not None
+    assert longer.low is not None
+    assert tied.low < found.axis.place(1) < longer.low < longer.place
 
 
 def test_an_interval_that_goes_far_beyond_ends_open_at_the_edge() -> None:
-    (wide,) = drawn(rival(1.2, 0.01, 90.0)).tied
-    assert (wide.mark.low, wide.mark.high, wide.mark.open_low, wide.mark.open_high) == (0.0, 100.0, True, True)
+    (wide,) = marks(drawn(rival(1.2, 0.01, 90.0)))
+    assert (wide.low, wide.high, wide.open_low, wide.open_high) == (0.0, 100.0, True, True)
 
 
 def test_every_mark_has_a_place_on_the_axis() -> None:
     found = drawn(rival(1.0, 0.99, 1.01), rival(1.5, 1.2, 1.9), rival(300.0, 200.0, 450.0))
-    for rank in (*found.tied, *found.rest):
-        assert rank.mark.low is not None
-        assert rank.mark.high is not None
-        assert 0 <= rank.mark.low <= rank.mark.place <= rank.mark.high <= 100
+    for mark in marks(found):
+        assert mark.low is not None
+        assert mark.high is not None
+        assert 0 <= mark.low <= mark.place <= mark.high <= 100
 
 
 def test_one_block_draws_dots_without_intervals_and_tells_nobody_apart() -> None:
     found = drawn(rival(1.1), rival(3.0))
     assert found.untold
     assert names(found.tied) == ["1.1", "3"]
-    assert all(rank.mark.low is None and rank.mark.high is None for rank in found.tied)
+    assert all(mark.low is None and mark.high is None for mark in marks(found))
 
 
 def test_of_many_the_nearest_are_drawn_and_the_last_and_the_others_are_counted() -> None:
@@ -105,7 +104,6 @@ def test_many_that_are_tied_leave_room_for_who_takes_longer() -> None:
 def test_every_rival_is_drawn_with_the_ratio_of_the_analysis(stored_run: Path) -> None:
     analysis = analyse_run(open_run(stored_run))
     ranking = analysis.rankings[0]
-    found = ranks(ranking.rivals, name_all(analysis).of, no_sides)
+    found = ranks(ranking.rivals)
     assert found is not None
-    shown = {rank.name: rank.ratio for rank in (*found.tied, *found.rest)}
-    assert shown == {name_all(analysis).of(rival.load): rival.ratio for rival in ranking.rivals}
+    assert sorted(map(id, (*found.tied, *found.rest))) == sorted(map(id, ranking.rivals))

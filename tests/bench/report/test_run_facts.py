@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench.report.run_facts import _packages
+from bench.report.run_details import packages
 
 TRUE: dict[str, Any] = {"locked": True}
 WHY = {"locked": False, "unlocked_reason": "by name: torch 2+cpu"}
@@ -24,4 +24,4 @@ WHY = {"locked": False, "unlocked_reason": "by name: torch 2+cpu"}
     ],
 )
 def test_what_was_not_installed_by_hash_is_told_with_its_reason(venvs: dict[str, Any], said: str) -> None:
-    assert _packages(venvs) == said
+    assert packages({"venvs": venvs}) == said

@@ -12,7 +12,7 @@ from bench.cli import LANGUAGES
 from bench.plan.cells import Load
 from bench.report.language import speaking
 from bench.report.render import render
-from bench.report.run_facts import timed_facts, timed_region
+from bench.report.run_details import timed_facts, timed_region
 from tests.support.stored_runs import FakeRun
 
 

@@ -14,7 +14,7 @@ from bench.analyse.run import analyse_run
 from bench.commands.compare import main
 from bench.plan.cells import Request
 from bench.plan.resume import recorded_flags
-from bench.report.drawing.figures import draw
+from bench.report.drawing.run_charts import RunCharts
 from bench.report.names import name_all, requests_name
 from bench.report.render import render_analysis
 from bench.report.run_table import run_table
@@ -116,7 +116,7 @@ def test_the_table_at_the_end_names_the_turns(stored: StoredRun) -> None:
 
 def test_a_chart_has_the_turns_as_its_axis(stored: StoredRun) -> None:
     analysis = analyse_run(stored)
-    (group,) = draw(name_all(analysis), analysis).groups
+    (group,) = RunCharts(name_all(analysis), analysis).groups
     assert group.title == "4 new tokens, a chat with messages of 20 tokens"
 
 

@@ -18,10 +18,8 @@ from bench.commands.compare import main
 from bench.commands.stored_runs import share
 from bench.errors import UsageError
 from bench.plan.cells import Load
-from bench.report.compare.comparison_json import comparison_json
-from bench.report.compare.comparison_markdown import markdown
+from bench.report.compare.comparison_exports import comparison_json, lines, markdown
 from bench.report.compare.comparison_page import page
-from bench.report.compare.comparison_text import lines
 from bench.report.compare.comparison_view import called_first, comparison_view
 from bench.report.compare.comparison_words import largest
 from bench.store.reader import open_run

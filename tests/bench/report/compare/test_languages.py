@@ -11,10 +11,8 @@ import pytest
 
 from bench.analyse.results import Lost
 from bench.commands.compare import main
-from bench.report.compare.comparison_json import comparison_json
-from bench.report.compare.comparison_markdown import markdown
+from bench.report.compare.comparison_exports import comparison_json, lines, markdown
 from bench.report.compare.comparison_page import page
-from bench.report.compare.comparison_text import lines
 from bench.report.compare.comparison_view import ComparisonView
 from bench.report.language import speaking
 from tests.support.analyses import made_cell

@@ -12,12 +12,10 @@ from bench.analyse.gate_rule import Gate, gate
 from bench.analyse.quality import Quality
 from bench.analyse.results import Answers
 from bench.report.compare import comparison_quality, comparison_words
-from bench.report.compare.comparison_json import comparison_json, gate_json
-from bench.report.compare.comparison_markdown import markdown
+from bench.report.compare.comparison_exports import comparison_json, lines, markdown
 from bench.report.compare.comparison_page import page
-from bench.report.compare.comparison_text import lines
 from bench.report.compare.comparison_view import ComparisonView
-from bench.report.compare.gate_text import gate_lines, gate_markdown, headline
+from bench.report.compare.gate_exports import gate_json, gate_lines, gate_markdown, headline
 from bench.report.language import speaking
 from tests.support.analyses import made_quality, with_quality
 from tests.support.comparisons import held, run

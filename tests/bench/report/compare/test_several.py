@@ -17,10 +17,8 @@ from bench.analyse.comparison import compare_variants
 from bench.analyse.results import CellResult, Lost, RunAnalysis
 from bench.commands.compare import main
 from bench.plan.cells import Load
-from bench.report.compare.comparison_json import comparison_json
-from bench.report.compare.comparison_markdown import MOST_BYTES, markdown
+from bench.report.compare.comparison_exports import MOST_BYTES, comparison_json, lines, markdown
 from bench.report.compare.comparison_page import FOLDED_FROM, page, tint
-from bench.report.compare.comparison_text import lines
 from bench.report.compare.comparison_view import ComparisonView, Figure, comparison_view
 from bench.report.compare.comparison_words import adjustment, caveats, refusal
 from tests.support.analyses import made_cell, made_load, made_run, packages

@@ -10,7 +10,7 @@ from bench.analyse.comparison import compare_variants, has_variants
 from bench.analyse.run import analyse_run
 from bench.commands.compare import main
 from bench.plan.cells import Load
-from bench.report.compare.comparison_files import write_variants
+from bench.report.compare.comparison_exports import write_variants
 from bench.store.reader import open_run
 from tests.support.analyses import made_cell, made_load, made_run
 from tests.support.comparisons import ab_run

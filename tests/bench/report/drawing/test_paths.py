@@ -56,8 +56,8 @@ def test_a_single_vertex_is_a_path_that_carries_a_marker() -> None:
     assert (vertices([(3.2, 4)]), vertices([])) == ("M3 4h0", "")
 
 
-def test_a_level_way_in_several_steps_is_one() -> None:
-    assert line([(0, 0), (1, 0), (3, 0), (3, 2), (2, 2), (4, 2)]) == "M0 0h3v2h-1h2"
+def test_neighbouring_steps_share_their_letter() -> None:
+    assert line([(0, 0), (3, 0), (3, 2), (2, 2), (2, 1)]) == "M0 0l3 0 0 2-1 0 0-1"
 
 
 def test_a_closed_outline_goes_on_from_where_it_began() -> None:

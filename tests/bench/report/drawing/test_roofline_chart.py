@@ -38,7 +38,7 @@ def made(fake_run: MakeRun, tmp_path_factory: pytest.TempPathFactory) -> Callabl
         record["machine"]["memory_read_bytes_per_s"] = bandwidth
         record["model"]["kv_cache_values_per_token"] = kv_values
         (path / "run.json").write_text(json.dumps(record), encoding="utf-8")
-        with real_charts("roofline_chart") if charts else nullcontext():
+        with real_charts("run_charts") if charts else nullcontext():
             return section(render(path, folder / "reports").index.read_text(encoding="utf-8"))
 
     return make

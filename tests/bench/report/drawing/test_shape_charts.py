@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bench.plan.cells import Load
-from bench.report.drawing.shape_charts import MOST_SHAPES, chosen, left_out
+from bench.report.drawing.run_charts import MOST_SHAPES, chosen
 from bench.report.render import ReportPaths, render
 
 pytestmark = pytest.mark.charts
@@ -74,9 +74,14 @@ def test_of_many_shapes_some_are_chosen_the_first_and_the_last_among_them() -> N
     assert (len(set(found)), found[0], found[-1]) == (MOST_SHAPES, 0, 29)
 
 
-def test_all_of_a_few_shapes_are_chosen_and_nothing_is_said() -> None:
-    assert (chosen(range(3)), left_out(3, 3)) == ([0, 1, 2], "")
+def test_all_of_a_few_shapes_are_chosen_and_nothing_is_said(page: str) -> None:
+    assert chosen(range(3)) == [0, 1, 2]
+    assert "request shapes, from the smallest" not in page
 
 
-def test_what_is_not_drawn_is_said() -> None:
-    assert "Drawn are 8 of 30 request shapes" in left_out(8, 30)
+@pytest.mark.charts("history_page")
+def test_what_is_not_drawn_is_said(fake_run: MakeRun, tmp_path: Path) -> None:
+    loads = [Load("ort-genai", "CPU", precision) for precision in ("int4", "int8")]
+    run = fake_run(loads=loads, prompt_tokens=range(8, 38), new_tokens=(2,), blocks=1)
+    page = render(run.write(tmp_path), tmp_path / "reports").index.read_text(encoding="utf-8")
+    assert [section(page, name).count("Drawn are 8 of 30 request shapes") for name in ("arrival", "tradeoff")] == [1, 1]

@@ -35,7 +35,7 @@ def test_a_path_is_written_no_longer_than_it_looks() -> None:
     def line(canvas: Drawing) -> None:
         canvas.figure.add_artist(Line2D([0, 0.5, 0.5123456, math.nan, 0, 1], [0, 0.1, 0.5, math.nan, 1, 1]))
 
-    assert re.findall('<path class="m0" d="(.*?)"/>', drawn(Sheet(), line)) == ["M0 144l108-14.4 2.7-57.6M0 0h216"]
+    assert re.findall('<path class="m0" d="(.*?)"/>', drawn(Sheet(), line)) == ["M0 144l108-14.4 2.7-57.6M0 0l216 0"]
 
 
 def test_colours_and_styles_become_classes_of_the_page() -> None:
@@ -133,7 +133,7 @@ def test_straight_markers_are_one_path() -> None:
     def caps(canvas: Drawing) -> None:
         canvas.figure.add_artist(Line2D([0.25, 0.5, 0.75], [0.5] * 3, linestyle="none", marker="_", markersize=4))
 
-    assert re.findall('d="(.*?)"', drawn(Sheet(), caps)) == ["M56 72h-4M110 72h-4M164 72h-4"]
+    assert re.findall('d="(.*?)"', drawn(Sheet(), caps)) == ["M56 72l-4 0M110 72l-4 0M164 72l-4 0"]
 
 
 def test_only_a_label_that_is_turned_says_so() -> None:

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 import pytest
 
 from bench.plan.cells import Load
-from bench.report.exports.summary_xlsx import summary_xlsx
+from bench.report.exports.summary_rows import summary_xlsx
 from bench.report.render import ReportPaths, render
 
 WHEN = datetime(2026, 11, 22, 21, 17, tzinfo=UTC)

@@ -12,13 +12,13 @@ import pytest
 
 from bench.analyse.build_history import build_history
 from bench.analyse.interval import Estimate
+from bench.analyse.read_history import MachineHistory
 from bench.analyse.timeline import read_analysis
 from bench.commands.history import main
 from bench.plan.cells import Load
 from bench.report.history.history_exports import as_json, lines, markdown
 from bench.report.history.history_page import page
 from bench.report.history.history_text import sentences
-from bench.report.history.history_view import HistoryView
 from bench.report.language import speaking
 from tests.support.analyses import made_cell, made_load, made_quality, made_run, packages, with_quality
 from tests.support.markup import NO_TURKISH, Tags, left_in_english
@@ -30,7 +30,7 @@ WORSE = made_quality([9.6, 14.4], "degraded", perplexity=11.8, ratio=Estimate(1.
 BROKEN = made_quality([], "broken", reason="not-finite")
 
 
-def view(*known: tuple[Any, str, str]) -> HistoryView:
+def view(*known: tuple[Any, str, str]) -> MachineHistory:
     """Runs of these qualities, artifacts and versions of a package."""
     runs = []
     for night, (quality, artifact, version) in enumerate(known):
@@ -45,7 +45,7 @@ def view(*known: tuple[Any, str, str]) -> HistoryView:
                 lambda _: lambda: "ort 32",
             )
         )
-    return HistoryView("m" * 16, "a machine", build_history(runs, 0.03))
+    return MachineHistory("m" * 16, "a machine", build_history(runs, 0.03))
 
 
 STEP = (SOUND, "a", "1"), (SOUND, "a", "1"), (WORSE, "a", "2")
@@ -78,7 +78,7 @@ def test_loads_of_one_stack_that_changed_together_share_a_sentence() -> None:
         ]
         run = made_run(f"run{night}", [made_cell([10.0], load=load) for load in loads])
         runs.append(read_analysis(run, {}, f"run{night}", FIRST + timedelta(days=night), lambda _: lambda: "ort 32"))
-    said = sentences(HistoryView("m" * 16, "a machine", build_history(runs, 0.03)))[0]
+    said = sentences(MachineHistory("m" * 16, "a machine", build_history(runs, 0.03)))[0]
     assert said.startswith("Perplexity of ort-genai-int4 and ort-genai-int8: +10.0 % to +20.0 % between run run0")
 
 

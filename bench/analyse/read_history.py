@@ -1,4 +1,4 @@
-"""What the history of a machine claims, as values that every renderer puts into words, and the runs it is read from."""
+"""The stored runs of one machine, read one at a time or in several processes, as its history."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -18,17 +18,19 @@ from bench.analyse.run import analyse_run
 from bench.analyse.timeline import History, ReadRun, read_analysis
 from bench.errors import StoreError, UsageError
 from bench.metrics import COMPARED
-from bench.plan.cells import Ask
-from bench.report import names
-from bench.report.compare.comparison_figures import shape
-from bench.report.format import listed, plural
 from bench.store.lookup import all_folders, find_folders, is_glob, known_machine
 from bench.store.reader import StoredRun, open_run
 
 _RUNS_PER_PROCESS = 100
 """Fewer are read sooner than another process has started."""
 _CHUNKS_PER_PROCESS = 4
+_MOST_PROCESSES = 61
+"""Windows can wait for no more."""
 _Read = TypeVar("_Read")
+Namers = Callable[
+    [RunAnalysis], tuple[Callable[[CellResult], Callable[[], str]], Callable[[LoadResult], Callable[[], str]]]
+]
+"""What makes the names of the cells and loads of a run, see :func:`bench.analyse.timeline.read_analysis`."""
 
 Reason = Literal["unreadable", "same run", "no date", "other machine", "other hardware"]
 """Why runs are not part of a history."""
@@ -36,14 +38,7 @@ Reason = Literal["unreadable", "same run", "no date", "other machine", "other ha
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """One or more runs that are not part of the history.
-
-    Args:
-        folder: of the run, where there is one.
-        same_as: folder of the run that it is a copy of.
-        runs: how many.
-        error: that reading it ended with, in English; blank for none.
-    """
+    """One or more runs that are not part of the history, with the error that reading ended with, or the same run."""
 
     code: Reason
     folder: str = ""
@@ -53,14 +48,8 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
-class HistoryView:
-    """The history of one machine.
-
-    Args:
-        machine_id: as it is recorded.
-        machine: name of its CPU; blank where it is not known.
-        left_out: runs that are not part of it.
-    """
+class MachineHistory:
+    """The history of one machine, the name of its CPU if it is known, and the runs that are not part of it."""
 
     machine_id: str
     machine: str
@@ -84,15 +73,13 @@ def read_history(
     machine: str | None = None,
     threshold: float = 0.03,
     metrics: Sequence[str] = COMPARED,
-) -> HistoryView:
-    """The history of the runs that a command line names. A run of a glob that cannot be read is left out.
+    *,
+    namers: Namers,
+) -> MachineHistory:
+    """The history of the runs that a command line names, or of all. One of a glob that cannot be read is left out.
 
-    Args:
-        names: ids, folders or globs; without any, all in ``results``.
-        results: where runs lie.
-        machine: the beginning of a machine id; ``None``: the machine that measured the newest of these runs.
-        threshold: as a share; changes of less than half of it are not reported.
-        metrics: some of :data:`bench.metrics.COMPARED`.
+    ``machine`` is the beginning of a machine id; ``None``: the machine that measured the newest of these runs. Changes
+    of less than half the ``threshold``, a share, are not reported.
 
     Raises:
         UsageError: a name means no run, or no run is of that machine.
@@ -112,14 +99,14 @@ def read_history(
     own = [run for run in of_id if other_machine(run.record, newest.record) is None]
     if others := len(of_id) - len(own):
         left_out.append(LeftOut("other hardware", runs=others))
-    read = _read_all(own, named)
+    read = _read_all(own, named, namers)
     runs = [one for one in read if isinstance(one, ReadRun)]
     left_out += [one for one in read if isinstance(one, LeftOut)]
     if not runs:
         reason = left_out[-1].error or f"{left_out[-1].folder} does not say when it was measured"
         raise StoreError(f"no run of machine {machine_id} can be read: {reason}")
     cpu = recorded_at(own[-1].record, "machine", "cpu", "name")
-    return HistoryView(machine_id, cpu or "", build_history(runs, threshold, metrics), tuple(left_out))
+    return MachineHistory(machine_id, cpu or "", build_history(runs, threshold, metrics), tuple(left_out))
 
 
 def _of_machine(folders: list[Path], asked: str | None) -> list[Path]:
@@ -155,7 +142,7 @@ def _opened(folders: Sequence[Path], named: Collection[Path]) -> tuple[dict[str,
 
 
 def _count(runs: int) -> str:
-    return plural(runs, "{count} run", "{count} runs")
+    return f"{runs:,} run{'s' if runs > 1 else ''}"
 
 
 def _chosen_machine(runs: Sequence[StoredRun], asked: str | None) -> str:
@@ -164,17 +151,17 @@ def _chosen_machine(runs: Sequence[StoredRun], asked: str | None) -> str:
     counted = Counter(run.machine_id for run in runs)
     found = [one for one in counted if one.startswith(asked)]
     if len(found) != 1:
-        known = listed([f"{one} ({_count(count)})" for one, count in sorted(counted.items())])
+        known = " and ".join(f"{one} ({_count(count)})" for one, count in sorted(counted.items()))
         why = "several machines begin so" if found else "no run is of it"
         raise UsageError(f"--machine {asked}: {why}; there are runs of {known}")
     return found[0]
 
 
-def _read_all(runs: Sequence[StoredRun], named: Collection[Path]) -> list[ReadRun | LeftOut]:
+def _read_all(runs: Sequence[StoredRun], named: Collection[Path], namers: Namers) -> list[ReadRun | LeftOut]:
     """What a history needs of each run; one run at a time is in memory, or one per process."""
     paths = [run.path for run in runs]
-    read = in_processes(_read_at, len(runs), paths, [path in named for path in paths])
-    return [_read(run, named=run.path in named) for run in runs] if read is None else read
+    read = in_processes(_read_at, len(runs), paths, [path in named for path in paths], [namers] * len(paths))
+    return [_read(run, namers, named=run.path in named) for run in runs] if read is None else read
 
 
 def in_processes(
@@ -184,7 +171,7 @@ def in_processes(
 
     ``None`` where the ``runs`` that are read in all are too few for that.
     """
-    processes = min(_processors(), runs // _RUNS_PER_PROCESS)
+    processes = min(_processors(), runs // _RUNS_PER_PROCESS, _MOST_PROCESSES)
     if processes < 2:
         return None
     # A child that is forked while pyarrow's threads run may wait for ever. Neighbours share files of a dataset.
@@ -199,11 +186,11 @@ def _processors() -> int:
     return len(usable(0)) if usable else os.cpu_count() or 1
 
 
-def _read_at(path: Path, named: bool) -> ReadRun | LeftOut:
-    return _read(open_run(path), named=named)
+def _read_at(path: Path, named: bool, namers: Namers) -> ReadRun | LeftOut:
+    return _read(open_run(path), namers, named=named)
 
 
-def _read(run: StoredRun, *, named: bool) -> ReadRun | LeftOut:
+def _read(run: StoredRun, namers: Namers, *, named: bool) -> ReadRun | LeftOut:
     if run.created_at is None:
         return LeftOut("no date", str(run.path))
     try:
@@ -214,27 +201,3 @@ def _read(run: StoredRun, *, named: bool) -> ReadRun | LeftOut:
             raise
         return LeftOut("unreadable", error=str(error))
     return read_analysis(analysis, prompts, run.run_id, run.created_at, *namers(analysis))
-
-
-def namers(
-    analysis: RunAnalysis,
-) -> tuple[Callable[[CellResult], Callable[[], str]], Callable[[LoadResult], Callable[[], str]]]:
-    """What makes the names of cells, and of loads, for :func:`bench.analyse.timeline.read_analysis`."""
-    naming = names.name_all(analysis)
-    return lambda cell: _Name(_line(naming, cell.load, cell.ask), shape(cell)), lambda load: _Name(_line(naming, load))
-
-
-@dataclass(frozen=True, slots=True)
-class _Name:
-    """Forms the name of a cell or load; holds nothing of its run but what it takes, and can be redacted with a view."""
-
-    line: names.Series
-    shape: str = ""
-
-    def __call__(self) -> str:
-        return f"{self.line.name}, {self.shape}" if self.shape else self.line.name
-
-
-def _line(naming: names.Naming, load: LoadResult, ask: Ask = "first") -> names.Series:
-    found = naming.series_of(load) or names.Series(load, ask, None, load.simulated, ())
-    return replace(found, cells=())

@@ -1,28 +1,39 @@
-"""What the gate says, in English: lines for a terminal, and Markdown for a step summary."""
+"""What the gate says, in English: lines for a terminal, Markdown for a step summary, and gate.json for a program."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 
 from bench.analyse.comparison import Caveat, Difference
 from bench.analyse.failures import UNREACHED
 from bench.analyse.gate_rule import CANNOT_TELL, LEAST_BASELINES, NONE_SHOWN, REGRESSION, Gate, could_hide
 from bench.analyse.results import CellResult, Lost
 from bench.report.compare import comparison_quality
+from bench.report.compare.comparison_exports import (
+    cells,
+    figure_values,
+    figures,
+    identity,
+    limited,
+    quality_values,
+    sittings,
+)
 from bench.report.compare.comparison_figures import percent, short_cell_name
-from bench.report.compare.comparison_markdown import figures_header, figures_rows
-from bench.report.compare.comparison_text import cells, limited
-from bench.report.compare.comparison_view import Figure, Row, called_first, rows_of
+from bench.report.compare.comparison_view import Row, called_first, rows_of
 from bench.report.compare.recorded import pair
+from bench.report.exports.fields import json_text
 from bench.report.format import plain, plural
+from bench.report.index import about
 from bench.report.language import ENGLISH, speaking
 from bench.report.names import name_all
 from bench.report.sitting_words import carried_on
-from bench.report.template import in_markdown as escape
+from bench.report.template import in_markdown as escape, render_markdown
 
 STATUS = {NONE_SHOWN: 0, REGRESSION: 1, CANNOT_TELL: 2}
 """Outcome -> exit status."""
 
+GATE_VERSION = 3
 _FILE = "gate.json"
 _MOST_ROWS = 300
 _MOST_NAMED = 5
@@ -218,33 +229,24 @@ def gate_lines(gate: Gate) -> list[str]:
 @speaking(ENGLISH.code)
 def gate_markdown(gate: Gate) -> str:
     """For a step summary (GitHub: at most 1 MiB)."""
-    naming = name_all(gate.head.run)
-
-    def aside(figure: Figure) -> str:
-        text = could_hide_text(figure.difference)
-        return f": {text}" if text else ""
-
-    rows = [line for row in _urgent_first(gate) for line in figures_rows(row, naming, aside)]
-    more = plural(len(rows) - _MOST_ROWS, "{count} more row", "{count} more rows")
-    lists = [
-        line
-        for name, serious, found in _lists(gate)
-        for line in limited([f"- {f'**{name}**' if serious else name}: {escape(one)}" for one in found], _FILE)
-    ]
-    parts = [
-        f"## {escape(headline(gate))}",
-        "",
-        escape(heading(gate)),
-        "",
-        *(f"> **{escape(note)}**\n" for note in (*_other_reasons(gate), *map(sentence, gate.notes))),
-        f"{escape(hidden(gate))}. {escape(_rule(gate))}.",
-        "",
-        *([*figures_header(), *rows[:_MOST_ROWS]] if rows else []),
-        *(["", f"{more}: {_FILE} holds all."] if len(rows) > _MOST_ROWS else []),
-        "",
-        *lists,
-    ]
-    return "\n".join([*parts, ""])
+    rows = figures("one", _urgent_first(gate), name_all(gate.head.run), lambda one: could_hide_text(one.difference))
+    return render_markdown(
+        "gate",
+        headline=headline(gate),
+        heading=heading(gate),
+        notes=[*_other_reasons(gate), *map(sentence, gate.notes)],
+        hidden=hidden(gate),
+        rule=_rule(gate),
+        rows=rows,
+        most=_MOST_ROWS,
+        head=figures("head"),
+        lists=[
+            line
+            for name, serious, found in _lists(gate)
+            for line in limited([f"- {f'**{name}**' if serious else name}: {escape(one)}" for one in found], _FILE)
+        ],
+        file=_FILE,
+    )
 
 
 def _lists(gate: Gate) -> Iterator[tuple[str, bool, list[str]]]:
@@ -290,3 +292,63 @@ def _urgent_first(gate: Gate) -> list[Row]:
         return 1 if any(could_hide(one, gate.comparison.threshold) for one in found) else 2
 
     return sorted(called_first(rows_of(gate.comparison)), key=place)
+
+
+@speaking(ENGLISH.code)
+def gate_json(gate: Gate) -> str:
+    """``cells`` has a row per cell and metric."""
+    comparison, head = gate.comparison, gate.head
+    naming = name_all(head.run)
+    threshold = comparison.threshold
+    compared = [cell.cell if comparison.paired else cell.other for cell in head.cells]
+    about_head = about(
+        head.run.record,
+        {ENGLISH.code: headline(gate)},
+        [*compared, *head.only_head],
+        head.run.findings,
+        ended=head.run.end is not None,
+    )
+    value = {
+        "gate_version": GATE_VERSION,
+        "about": about_head,
+        "outcome": gate.outcome,
+        "exit_status": STATUS[gate.outcome],
+        "headline": headline(gate),
+        "reasons": reasons(gate),
+        "head": head.name,
+        "head_interruptions": sittings(head.run),
+        "baselines": list(comparison.base_names),
+        "baseline_interruptions": [sittings(run) for run in comparison.bases],
+        "paired": comparison.paired,
+        "threshold": threshold,
+        "quality_tolerance": comparison.quality_tolerance,
+        "strict": gate.strict,
+        "basis": sentence(gate.basis),
+        "could_hide_beyond_threshold": len(gate.hiding),
+        "notes": [sentence(note) for note in gate.notes],
+        "changes": {name: {"base": there, "head": here} for name, (there, here) in head.changes.items()},
+        "cells": [
+            {
+                **identity(cell.cell if comparison.paired else cell.other, naming),
+                **figure_values(one),
+                "could_hide_beyond_threshold": could_hide(one, threshold),
+            }
+            for cell in head.cells
+            for one in cell.differences
+        ],
+        "missing": [{**identity(one.cell, naming), "why": sentence(one.why)} for one in gate.missing],
+        "lost": [
+            {**identity(one.cell, naming), "side": one.side, "blocks": [asdict(lost) for lost in one.cell.lost]}
+            for one in gate.lost
+        ],
+        "new": [identity(cell, naming) for cell in head.only_head],
+        "quality": [
+            {
+                "configuration": naming.of(one.head),
+                **quality_values(one),
+                "could_hide_beyond_tolerance": one.could_hide(comparison.quality_tolerance),
+            }
+            for one in head.qualities
+        ],
+    }
+    return json_text(value, indent=2)

@@ -1,9 +1,9 @@
-"""pytest-benchmark.json: a stored run as ``pytest-benchmark compare`` reads it.
+"""A run for two other programs: pytest-benchmark.json and github-action-benchmark.json.
 
-What a run hands to pytest-benchmark while it is measured (``--benchmark-json``, see :mod:`bench.test_replay`) pools the
-tokens of a cell. Here one value is one generation: a time to first token, or the mean time per output token. Both
-describe the samples and take the generations of a process for independent; the interval that does not stands in
-``extra_info``.
+``pytest-benchmark compare`` reads the first. One value there is one generation: a time to first token, or the mean time
+per output token. Its statistics take the generations of a process for independent; the interval that does not stands in
+``extra_info``. github-action-benchmark reads the second as ``customSmallerIsBetter`` and keeps a chart per name, so a
+name holds all that makes two nights comparable, the model included.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ import pytest_benchmark
 from pytest_benchmark.stats import Stats
 
 from bench.analyse.results import CellResult, Measured
-from bench.metrics import METRICS
+from bench.metrics import METRICS, RANKED
 from bench.plan.cells import Cell, Load
 from bench.report.exports.fields import attributes, json_text, turn_of
-from bench.report.exports.summary_csv import agreement, quality
-from bench.report.names import mark_of
+from bench.report.exports.summary_rows import agreement, quality
+from bench.report.format import clean, interval
+from bench.report.names import mark_of, shape_name
 from bench.report.run_view import RunView
+from bench.report.run_words import device_words
 
 _MS_PER_S = 1e3
 
@@ -126,3 +128,39 @@ def _extra(view: RunView, cell: CellResult, metric: str, measured: Measured) -> 
         **agreement(cell),
         **quality(cell.load),
     }
+
+
+def action_json(view: RunView) -> str:
+    """One entry per measured cell and ranked metric; what was not measured has none."""
+    model = clean(str(view.model.get("name")))
+    entries = [
+        _entry(view, f"{model}, {view.names.marked(cell.load)}", cell, metric, measured)
+        for cell in view.analysis.cells
+        for metric in RANKED
+        if (measured := getattr(cell, metric)) is not None
+    ]
+    return json_text(entries)
+
+
+def _entry(view: RunView, name: str, cell: CellResult, metric: str, measured: Measured) -> dict[str, Any]:
+    shape = shape_name(*cell.shape)
+    ends = interval(measured.estimate)
+    return {
+        "name": f"{name}, {shape}: {METRICS[metric].short}",
+        "unit": METRICS[metric].unit,
+        "value": measured.estimate.value,
+        # Shown as it is; the interval is not symmetric, so there is no plus-minus.
+        **({"range": f"95 %: {ends}"} if ends else {}),
+        "extra": _beside(view, cell),
+    }
+
+
+def _beside(view: RunView, cell: CellResult) -> str:
+    version = cell.load.backend_version
+    lines = [
+        f"run {view.record.get('run_id')}",
+        f"{cell.load.backend} {version}" if version else "",
+        f"device {device_words(cell.load)}",
+        f"generations {cell.generations}, blocks {cell.blocks}",
+    ]
+    return clean("\n".join(line for line in lines if line))
