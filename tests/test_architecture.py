@@ -121,6 +121,7 @@ def test_only_the_studies_import_the_studies() -> None:
     assert [(file, name) for file, name in found if top(name) == "studies"] == []
 
 
+@pytest.mark.slow
 def test_what_tests_share_stands_in_no_test_or_conftest_and_is_public() -> None:
     found = [(file, name) for file, name in imported_by("tests") if top(name) == "tests"]
     assert [(file, name) for file, name in found if re.search(r"\.(test_|conftest\b|_)", name)] == []

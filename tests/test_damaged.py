@@ -22,7 +22,7 @@ EDITS = st.lists(
 
 @pytest.mark.parametrize("name", READERS)
 # Fewer in the profile `quick`.
-@settings(max_examples=min(25, settings().max_examples), suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=settings().max_examples // 4, suppress_health_check=[HealthCheck.too_slow])
 @given(edits=EDITS)
 def test_it_is_taken_or_refused(name: str, edits: list[tuple[float, int, bytes]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -1,7 +1,5 @@
 """The stored runs of several machines, read in several processes where they are many, as a fleet."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

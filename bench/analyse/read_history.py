@@ -1,7 +1,5 @@
 """The stored runs of one machine, read one at a time or in several processes, as its history."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence

@@ -19,15 +19,14 @@ MACROS = (
         WHEN verdict = 'fallback' THEN coalesce(executed, 'unknown device')
         WHEN requested = 'AUTO' THEN coalesce(executed, requested)
         ELSE requested END""",
+    """counted(status, warmup, invalid_reason, ttft_ns, itl_ns, new_tokens) AS coalesce(
+        status = 'ok' AND NOT warmup AND invalid_reason IS NULL AND ttft_ns > 0 AND len(itl_ns) = new_tokens - 1, false
+    )""",
     f"bin_of(ns) AS floor(ln(greatest(ns, 1)) / ln({BASE}))",
     f"bin_centre(bin) AS pow({BASE}, bin + 0.5)",
 )
-"""What queries say as well as :attr:`bench.analyse.results.LoadResult.ran_on` does; latencies below the clock's
-resolution are in the first bin."""
-
-COUNTED = """coalesce(status = 'ok' AND NOT warmup AND invalid_reason IS NULL AND ttft_ns > 0
-                        AND len(itl_ns) = new_tokens - 1, false)"""
-"""Which generations count, by the rule of :class:`bench.analyse.samples.Generations`."""
+"""What queries say as well as :attr:`bench.analyse.results.LoadResult.ran_on`, and which generations count, by the rule
+of :class:`bench.analyse.samples.Generations`; latencies below the clock's resolution are in the first bin."""
 
 _OF_GENERATIONS = [
     *("run_id", "load_id", "cell_key", "prompt_tokens", "new_tokens", "batch_size", "turn"),
@@ -40,7 +39,7 @@ _QUERY = f"""
     WITH own AS (
         SELECT *, ran_on(device_verdict, device_requested, device_executed) AS device
         FROM generations LEFT JOIN loads USING (load_id)
-        WHERE {COUNTED}
+        WHERE counted(status, warmup, invalid_reason, ttft_ns, itl_ns, new_tokens)
     ), latencies AS (SELECT {_OF_CELL}, bin_of(unnest(itl_ns)) AS bin FROM own),
     bins AS (SELECT *, count(*) AS tokens FROM latencies GROUP BY ALL)
     SELECT {_OF_CELL}, list(bin::SMALLINT ORDER BY bin) AS bin, list(tokens::INTEGER ORDER BY bin) AS tokens

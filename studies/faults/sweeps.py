@@ -18,6 +18,7 @@ from bench import PROJECT_ROOT
 from bench.processes import process_group
 from bench.store.reader import StoredRun, open_run
 
+_PYTEST = ("-m", "pytest", "bench/")
 _PLAYED = ("--load-option", "simulated.ttft_ms=15", "--load-option", "simulated.itl_ms=3")
 _SMALL = (
     *("--backend", "simulated", "--prompt-tokens", "8,16", "--new-tokens", "4", "--seed", "1"),
@@ -99,7 +100,7 @@ class Sweep:
         own = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "AIPC_"))}
         with (self.home / "said.txt").open("ab") as said:
             return subprocess.Popen(
-                [sys.executable, "-m", "pytest", "bench/", *what, *folders],
+                [sys.executable, *_PYTEST, *what, *folders],
                 cwd=PROJECT_ROOT,
                 env={**own, "PYTHONUTF8": "1", _MARK: self.mark},
                 stdin=subprocess.DEVNULL,

@@ -21,7 +21,7 @@ from bench.errors import BenchError
 from bench.fleet.certificates import make_certificates
 from studies import say
 from studies.costs import cost_of
-from studies.fleet.lab import COMMAND, QUICK, Lab, wait_until
+from studies.fleet.lab import QUICK, Lab, wait_until
 from studies.fleet.networks import Networks
 from studies.fleet.played import play
 
@@ -64,7 +64,7 @@ def break_everything(folder: Path, asked: Namespace) -> int:
 def _measure(lab: Lab, networks: Networks, blocks: int, cut_s: float) -> None:
     scheduler = lab.scheduler()
     workers = {name: lab.worker(name) for name in MACHINES if name != "slow"}
-    workers["slow"] = lab.worker("slow", command=(*COMMAND, "--load-option", "simulated.ttft_ms=800"))
+    workers["slow"] = lab.worker("slow", load_options=("--load-option", "simulated.ttft_ms=800"))
     wait_until(lambda: lab.output("scheduler").count("joined") == len(MACHINES), "the joining of all machines", 180)
     desk = lab.desk("--on", ",".join(MACHINES), *QUICK, "--blocks", str(blocks), "--repeats", "2")
     wait_until(lambda: all(map(lab.has_rows, MACHINES)), "the first visit of each", 180)

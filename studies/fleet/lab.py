@@ -44,6 +44,7 @@ class Lab:
         certs: folders of certificates by the names of machines, ``scheduler`` and ``desk``; ``None`` without them.
         host: where the scheduler listens.
         inside: machine -> the beginning of a command that enters its network.
+        command: what measures on machines.
     """
 
     def __init__(
@@ -52,12 +53,14 @@ class Lab:
         certs: Path | None = None,
         host: str = "127.0.0.1",
         inside: Mapping[str, Sequence[str]] | None = None,
+        command: Sequence[str] = COMMAND,
     ) -> None:
         self.folder = folder
         self.certs = certs
         self.port = _free_port()
         self.host = host
         self.address = f"{'tls' if certs else 'tcp'}://{host}:{self.port}"
+        self.command = command
         self._inside = inside or {}
         self._running: list[subprocess.Popen[bytes]] = []
 
@@ -70,11 +73,12 @@ class Lab:
         return process
 
     def worker(
-        self, name: str, *options: str, command: Sequence[str] = COMMAND, models: Sequence[str] = MODELS
+        self, name: str, *options: str, load_options: Sequence[str] = (), models: Sequence[str] = MODELS
     ) -> subprocess.Popen[bytes]:
-        """Start a machine, with what measures and what prepares models on it."""
+        """Start a machine, with further options of what measures, and with what prepares models on it."""
         where = ("--scheduler", self.address, "--name", name, "--machine-id", name)
-        return self.start(name, "worker", *where, *options, commands={"bench": command, "models": models})
+        commands = {"bench": (*self.command, *load_options), "models": models}
+        return self.start(name, "worker", *where, *options, commands=commands)
 
     def desk(self, *options: str) -> subprocess.Popen[bytes]:
         """Start ``fleet run``."""

@@ -87,6 +87,7 @@ def exports(name: str, results: Path, reports: Path) -> dict[str, Path]:
     return {path.name: path for path in sorted(reports.rglob("*")) if path.name in EXPORTS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
 def test_exports_of_a_dataset_are_those_of_its_runs(name: str, dataset: Path, tmp_path: Path) -> None:
     found = exports(name, dataset, tmp_path)

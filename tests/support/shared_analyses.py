@@ -14,6 +14,7 @@ from bench.analyse.run import analyse_run
 from bench.store.reader import StoredRun
 
 _CALLERS = (
+    "bench.analyse.fleet_machine",
     "bench.commands.stored_runs",
     "bench.report.compare.comparison_exports",
     "bench.analyse.read_history",

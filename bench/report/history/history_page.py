@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
@@ -54,22 +53,12 @@ def page(view: MachineHistory) -> str:
         view=view,
         runs=history.runs,
         rows=rows,
-        groups=_groups(rows[:drawn]),
+        drawn=rows[:drawn],
+        least=LEAST_RUNS,
         say=history_text,
         rounding=ROUNDING,
         shapes=sheet.shapes(),
     )
-
-
-def _groups(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
-    """Series that changed, those that did not, and those that are too short to tell, each under its heading."""
-    titles = {
-        True: _("Changed"),
-        False: _("No change point"),
-        None: _("Fewer than {least} runs, too few to look for a change point").format(least=LEAST_RUNS),
-    }
-    found = ((title, [row for row in rows if row.series.changed is changed]) for changed, title in titles.items())
-    return [(title, own) for title, own in found if own]
 
 
 def _largest_change(one: Series) -> float:

@@ -257,6 +257,7 @@ def test_a_driver_at_which_figures_changed_splits_the_history(lab: Path) -> None
     assert (found.what, found.before, found.after) == ("driver of Intel Arc 140V", "32.6790", "32.6881")
 
 
+@pytest.mark.slow
 def test_a_driver_that_changed_nothing_is_told_too(tmp_path: Path) -> None:
     of = {"loads": LOADS[:1], "prompt_tokens": (32,)}
     gpus = [{"gpus": [{"name": "Arc", "driver": driver}]} for driver in ("1", "2")]
@@ -317,6 +318,7 @@ def test_what_a_run_does_not_tell_is_unknown(tmp_path: Path) -> None:
     assert (found.load, found.first, found.longest, found.driver) == ("unknown", "unknown", "unknown", None)
 
 
+@pytest.mark.slow
 def test_the_newest_run_of_each_driver_tells_what_ran(lab: Path) -> None:
     runs = sorted(path.parent for path in lab.glob("*/run.json") if '"32.6' in path.read_text("utf-8"))
     found = {one.driver: one.run_id for one in read(*runs).tried if one.device == "GPU"}

@@ -119,6 +119,7 @@ def neighbours(noise: random.Random, alike: float, count: int) -> list[float]:
     return [math.exp(value) for value in logs]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("alike", "least", "most"), [(0.0, 0.95, 0.985), (0.3, 0.92, 0.955), (0.5, 0.9, 0.93)])
 @pytest.mark.parametrize("count", [5, 10, 20])
 def test_nine_of_ten_intervals_hold_the_truth_where_neighbours_are_alike(
@@ -306,6 +307,7 @@ def test_a_runs_own_blocks_are_moderated_by_those_of_its_baselines() -> None:
     assert found.p_value == pytest.approx(2 * stats.t.sf(abs(shift) / error, freedom))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 3, 10])
 def test_blocks_alone_hold_at_least_95_percent_of_runs_that_nothing_else_tells_apart(count: int) -> None:
     noise = random.Random(6)

@@ -203,6 +203,7 @@ def test_texts_are_not_scored_beside_another_run(computing: Path, ask: Asked) ->
     assert ask.rows == []
 
 
+@pytest.mark.slow
 def test_texts_that_are_scored_beside_other_runs_are_found_once(
     computing: Path, ask: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:

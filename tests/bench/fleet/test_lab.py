@@ -21,11 +21,14 @@ from tests.support.sweeps import INTERRUPT
 
 pytestmark = pytest.mark.process
 
+UNDRAWN = (*COMMAND, "-p", "tests.support.undrawn")
+"""The charts of their reports take as long as the rest of these runs."""
+
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
     """One without certificates."""
-    one = Lab(tmp_path)
+    one = Lab(tmp_path, command=UNDRAWN)
     yield one
     one.close()
 
@@ -34,7 +37,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 def guarded(tmp_path: Path) -> Iterator[Lab]:
     """One with certificates."""
     make_certificates(tmp_path / "certs", ["scheduler", "left", "right", "desk"])
-    one = Lab(tmp_path, tmp_path / "certs")
+    one = Lab(tmp_path, tmp_path / "certs", command=UNDRAWN)
     yield one
     one.close()
 

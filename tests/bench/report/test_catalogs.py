@@ -28,6 +28,7 @@ from tests.support.catalogs import (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", TRANSLATIONS)
 def test_a_catalog_has_the_messages_of_the_sources(code: str) -> None:
     file = FOLDER / f"{code}.po"
@@ -74,6 +75,7 @@ def test_what_a_catalog_lacks_is_shown_in_english() -> None:
     assert shown == ("no such message", "many", "no such message")
 
 
+@pytest.mark.slow
 def test_no_message_stands_in_an_f_string() -> None:
     # Before Python 3.12 an f-string is one token, so that a message in it is not found.
     hidden = [

@@ -55,6 +55,7 @@ def test_a_shape_that_is_too_large_is_shown_all_the_same(view: RunView, monkeypa
     assert on_a_page(view).groups == view.groups[:1]
 
 
+@pytest.mark.slow
 def test_every_file_for_people_says_so_and_those_for_programs_have_all(
     run: Path, view: RunView, per_shape: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

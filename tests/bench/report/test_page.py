@@ -169,6 +169,7 @@ def test_a_quick_run_says_how_to_get_a_verdict(full_page: str) -> None:
     assert "--profile standard" in visible(full_page)
 
 
+@pytest.mark.slow
 def test_a_standard_run_claims_its_verdict(fake_run: MakeRun, tmp_path: Path) -> None:
     run = fake_run(blocks=10, profile="standard").write(tmp_path / "results")
     assert "Fastest by time per output token at every prompt length: ort-genai CPU int4." in visible(

@@ -322,6 +322,7 @@ def test_every_reason_has_its_words() -> None:
     assert all(quality_words.reason(replace(made_load(), quality=replace(FAITHFUL, reason=code))) for code in codes)
 
 
+@pytest.mark.slow
 @pytest.mark.charts("run_charts", "canvas")
 def test_the_chart_draws_the_frontier_and_crosses_the_broken_out(run: RunAnalysis, tmp_path: Path) -> None:
     shown = section(page(render_analysis(run, tmp_path)), "quality")

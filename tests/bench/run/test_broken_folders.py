@@ -44,13 +44,20 @@ def stored(home: Path) -> Any:
     return open_run(folder)
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    home = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        play(patch)
+        assert run(home, *SWEEP).errors == []
+    return everything(stored(home))
+
+
 @pytest.fixture
-def whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def whole(undisturbed: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What a run gives that nothing disturbed."""
     play(monkeypatch)
-    (tmp_path / "whole").mkdir()
-    assert run(tmp_path / "whole", *SWEEP).errors == []
-    return everything(stored(tmp_path / "whole"))
+    return undisturbed
 
 
 @pytest.mark.fault("removed")

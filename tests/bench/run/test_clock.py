@@ -37,7 +37,7 @@ class WallClock:
 
 
 @pytest.mark.fault("clock")
-@pytest.mark.parametrize("hours", [-5, 5])
+@pytest.mark.parametrize("hours", [-5, pytest.param(5, marks=pytest.mark.slow)])
 def test_a_clock_that_is_set_is_a_finding_and_no_duration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hours: int
 ) -> None:

@@ -20,6 +20,7 @@ from tests.support.bombs import BOMBS, miscounted
 from tests.support.rows import NOW
 from tests.support.stored_runs import FakeRun
 
+LARGE = ("a page that unpacks to 300 MB", "metadata of megabytes")
 NAMES = ("code", "severity", "subject", "message", "advice")
 
 
@@ -30,7 +31,9 @@ def bomb(name: str, folder: Path, table: str = "generations") -> Path:
     return file
 
 
-@pytest.mark.parametrize("name", BOMBS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in BOMBS]
+)
 def test_it_is_refused_with_the_file_and_the_reason(tmp_path: Path, name: str) -> None:
     table = "loads" if "maps" in name else "generations"
     file, run = bomb(name, tmp_path, table), StoredRun(tmp_path, {}, None)
@@ -84,6 +87,7 @@ def test_levels_that_are_counted_wrong_end_no_process(tmp_path: Path) -> None:
     assert done.returncode == 1
 
 
+@pytest.mark.slow
 def test_the_rest_of_the_run_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = FakeRun(prompt_tokens=(32,), new_tokens=(4,), blocks=2, repeats=1).write(tmp_path / "results")
     bomb("a text repeated to gigabytes", run)

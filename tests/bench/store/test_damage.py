@@ -96,6 +96,7 @@ def test_another_json_file_that_is_damaged_is_left_out(run: Path, name: str, con
     assert (opened.end is None) == (name == "end.json")
 
 
+@pytest.mark.slow
 def test_damaged_json_files_are_named_and_the_rest_is_reported(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

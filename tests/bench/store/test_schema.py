@@ -60,7 +60,8 @@ def stored(parts: list[list[dict[str, Any]]], table: str, *, finished: bool) -> 
 
 @pytest.mark.parametrize("finished", [False, True], ids=["as parts", "gathered"])
 @pytest.mark.parametrize("table", list(TABLES))
-@settings(max_examples=8)
+# Fewer in the profile `quick`.
+@settings(max_examples=min(8, settings().max_examples // 5))
 @given(data=st.data())
 def test_every_row_comes_back_once_in_order_and_unchanged(table: str, finished: bool, data: st.DataObject) -> None:
     parts = data.draw(BATCHES[table])

@@ -13,6 +13,8 @@ from bench.store.reader import open_run
 from studies.dataset.__main__ import EXACT, QUESTION, SCAN, _rows, main
 from studies.dataset.made import CELLS_OF_A_RUN, TOKENS_OF_A_RUN, LabSize, machine_id, make_dataset
 
+pytestmark = pytest.mark.slow
+
 SIZE = LabSize(runs=7, machines=3, longest=3)
 
 

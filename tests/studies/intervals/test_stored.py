@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -14,9 +13,9 @@ from studies.intervals.stored import Said, called, compared, gated, name_of, var
 from tests.support.stored_runs import FakeRun
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> RunAnalysis:
-    return analyse_run(open_run(FakeRun(blocks=6).write(tmp_path, "run-1")))
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunAnalysis:
+    return analyse_run(open_run(FakeRun(blocks=6).write(tmp_path_factory.mktemp("stored"), "run-1")))
 
 
 def times(measured: Measured | None, factor: float) -> Measured | None:

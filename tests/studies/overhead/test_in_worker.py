@@ -45,6 +45,7 @@ def bare_loop(session: Toy, prompt: Sequence[int], new_tokens: int) -> tuple[int
     return 100, 150, 150 + 10 * (new_tokens - 1)
 
 
+@pytest.mark.slow
 def test_each_loop_goes_first_in_turn() -> None:
     toy = Toy()
     measure_pairs(toy, bare_loop, [[1], [2], [3]], 2)
@@ -63,6 +64,7 @@ def test_latencies_are_those_between_the_stamps() -> None:
     assert by_bare_loop(bare_loop, Toy(), [1], 5) == (50, 10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "loops_of_a_pair"), [({}, {"worker", "bare"}), ({"loops": "bare"}, {"bare"})], ids=["both", "bare alone"]
 )

@@ -40,6 +40,7 @@ def twins(tmp_path: Path, **settings: Any) -> Comparison:
     return compared(FakeRun(**settings), FakeRun(**settings), tmp_path)
 
 
+@pytest.mark.slow
 def test_a_run_against_its_own_twin_calls_nothing(tmp_path: Path) -> None:
     found = compared(FakeRun(blocks=5), FakeRun(blocks=5), tmp_path)
     assert {one.verdict for cell in found.heads[0].cells for one in cell.differences} <= {"same", "inconclusive"}

@@ -32,6 +32,7 @@ def runs_known(results: Path, head: Path) -> int:
     return known_variation(results, analyse_run(open_run(head))).runs
 
 
+@pytest.mark.slow
 def test_a_run_is_no_part_of_its_own_history(tmp_path: Path) -> None:
     assert runs_known(tmp_path, write(tmp_path)[-1]) == 5
 

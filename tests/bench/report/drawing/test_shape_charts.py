@@ -58,6 +58,7 @@ def test_the_best_are_marked_in_the_table_too(page: str) -> None:
     assert section(page, "tradeoff").count("<td>best</td>") == 3
 
 
+@pytest.mark.slow
 def test_answers_of_one_token_have_neither_chart(fake_run: MakeRun, tmp_path: Path) -> None:
     run = fake_run(loads=[Load("ort-genai", "CPU", "int4")], new_tokens=(1,))
     page = render(run.write(tmp_path), tmp_path / "reports").index.read_text(encoding="utf-8")

@@ -96,6 +96,7 @@ def test_a_turkish_history_says_nothing_in_english(histories: dict[str, Said]) -
     assert len(left_in_english(english["history.html"])) > 10
 
 
+@pytest.mark.slow
 def test_what_is_left_out_and_what_changed_is_told_in_turkish(doubtful: Path, tmp_path: Path) -> None:
     page = told(doubtful, tmp_path / "tr", "tr")["history.html"]
     said = "\n".join(Visible(page).said)
