@@ -115,9 +115,8 @@ if sys.platform != "win32":
             os.kill(os.getpid(), -status)
         sys.exit(status)
 
-
-if __name__ == "__main__":
-    if len(sys.argv) == 2:
-        serve(sys.argv[1])
-    else:
-        ask(sys.argv[1], sys.argv[2:])
+    if __name__ == "__main__":
+        if len(sys.argv) == 2:
+            serve(sys.argv[1])
+        else:
+            ask(sys.argv[1], sys.argv[2:])
