@@ -27,7 +27,12 @@ LOADED = (
     *("pandas", "pytest", "scipy.special"),
     *("bench.analyse.adaptive", "bench.analyse.samples", "bench.run.changes", "bench.run.guard.after"),
     *("bench.run.planning", "bench.run.resume", "bench.run.session"),
-    *("bench.report.compare.comparison_exports", "bench.report.render", "bench.report.run_page", "tests.support.charts"),
+    *(
+        "bench.report.compare.comparison_exports",
+        "bench.report.render",
+        "bench.report.run_page",
+        "tests.support.charts",
+    ),
 )
 """What sweeps import. Not what pytest loads as plugins: it would warn that these are loaded already."""
 _SECONDS = 120
