@@ -99,7 +99,7 @@ PARTS = (
 """Markers of the tests on stacks, of those that convert models, of all others that start processes, and of those of
 logic. A part leaves cores idle while it waits for processes, so they run at the same time."""
 
-HALF = ("tests/bench/analyse", "tests/bench/plan", "tests/bench/report")
+HALF = ("tests/bench/analyse", "tests/bench/report")
 """Folders whose tests of logic take about as long as all others do."""
 
 FLEET_ENGINE = ("certs", "run", "scheduler", "worker")

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from bench.plan.venvs import Venvs
 from tests.support.faults import FaultTable
+from tests.support.forked_converters import forking
 
 # How long an example takes says nothing on a machine that does other work beside.
 settings.register_profile("bench", deadline=None)
@@ -56,6 +58,16 @@ def no_home(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Path, "home", no_folder)
     monkeypatch.setattr(Path, "expanduser", no_folder)
+
+
+@pytest.fixture(scope="session")
+def forking_python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The interpreter of the conversion venv for many conversions, which import their stacks once for all of them."""
+    python = Venvs.from_environment({}).conversion().python
+    if python is None:
+        pytest.skip("no venv that converts models: `nox -s tests` makes it and hands it on")
+    with forking(python, tmp_path_factory.mktemp("forked")) as program:
+        yield program
 
 
 @pytest.hookimpl(wrapper=True)

@@ -127,6 +127,8 @@ def environment(scratch: Path, *, online: bool) -> dict[str, str]:
         "TMP": str(scratch),
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "TOKENIZERS_PARALLELISM": "false",
+        # Where the machine does other work, torch's threads would spin for each other most of the time.
+        "OMP_WAIT_POLICY": "passive",
     }
     return child_environment(ours, online=online)
 

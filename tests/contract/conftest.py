@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.measure.worker import WorkerProcess
+from bench.measure.worker import Opened, WorkerProcess
 from bench.plan.venvs import Venvs
 from bench.prepare.cache import cache_root
 from bench.prepare.model_source import resolve_model
@@ -16,16 +16,19 @@ from bench.prepare.prompts import PromptBook, PromptKey
 from bench.prepare.stage import Preparer
 from tests.support.loaded_backends import (
     CASES,
-    REMEDY,
     TIMEOUTS,
     Case,
     Ids,
     LoadedBackend,
     interpreter_and_target,
     load,
+    opened,
 )
 
 MANY = 40
+
+REFERENCE = Case("transformers", "CPU")
+"""The stack that model makers publish with."""
 
 StartWorker = Callable[[], WorkerProcess]
 
@@ -37,12 +40,9 @@ def venvs() -> Venvs:
 
 
 @pytest.fixture(scope="session")
-def preparer(venvs: Venvs) -> Preparer:
+def preparer(forking_python: str) -> Preparer:
     """Makes the default model's artifacts, or finds them made."""
-    python = venvs.conversion().python
-    if python is None:
-        pytest.skip(f"no venv that converts models: {REMEDY}")
-    return Preparer(resolve_model("default"), conversion_python=python, cache=cache_root(), say=print)
+    return Preparer(resolve_model("default"), conversion_python=forking_python, cache=cache_root(), say=print)
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +63,8 @@ def backend(
     case: Case, venvs: Venvs, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LoadedBackend]:
     """The backend with its narrowest weight format loaded, which is the least work."""
-    yield from load(case, case.precisions[0], venvs, request, tmp_path_factory)
+    with opened(case, venvs, tmp_path_factory) as worker:
+        yield load(case, case.precisions[0], worker, request)
 
 
 @pytest.fixture(scope="session")
@@ -77,16 +78,35 @@ def fp32_backend(
     """The backend with the model's own weights, or the nearest to them, to be compared with another stack's answers."""
     if backend.precision == case.widest:
         yield backend
+    elif case == REFERENCE:
+        yield request.getfixturevalue("reference")
     else:
-        yield from load(case, case.widest, venvs, request, tmp_path_factory, case.as_reference)
+        with opened(case, venvs, tmp_path_factory) as worker:
+            yield load(case, case.widest, worker, request, case.as_reference)
 
 
 @pytest.fixture(scope="session")
 def reference(
     venvs: Venvs, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LoadedBackend]:
-    """transformers on the model's own weights: the stack that model makers publish with."""
-    yield from load(Case("transformers", "CPU"), "fp32", venvs, request, tmp_path_factory)
+    """What the others are held against, on the model's own weights."""
+    with opened(REFERENCE, venvs, tmp_path_factory) as worker:
+        yield load(REFERENCE, "fp32", worker, request)
+
+
+@pytest.fixture(scope="session")
+def opened_spare(
+    case: Case, venvs: Venvs, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[WorkerProcess, Opened]]:
+    """A worker beside those that keep a model, for one load after the other."""
+    with opened(case, venvs, tmp_path_factory) as worker:
+        yield worker
+
+
+@pytest.fixture(scope="session")
+def spare(opened_spare: tuple[WorkerProcess, Opened]) -> WorkerProcess:
+    """That worker alone."""
+    return opened_spare[0]
 
 
 @pytest.fixture(scope="session")
@@ -144,8 +164,8 @@ def many_prompts(prompt_book: PromptBook) -> Sequence[Ids]:
 
 @pytest.fixture(scope="session")
 def long_prompts(spec_book: PromptBook) -> Sequence[Ids]:
-    """Prompts of 256 ids, of which no two begin alike: long enough for a repeat from a cache to stand out."""
-    return _prompts(spec_book, 256, 4)
+    """Prompts of 128 ids, of which no two begin alike: long enough for a repeat from a cache to stand out."""
+    return _prompts(spec_book, 128, 4)
 
 
 def _prompts(book: PromptBook, length: int, count: int) -> Sequence[Ids]:

@@ -5,10 +5,15 @@
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Iterator
+
 import pytest
 
 from bench.errors import ModelRefused
-from bench.plan.venvs import Venvs
+from bench.plan.environments import CONVERSION
+from bench.plan.venvs import VARIABLE, Venvs
 from studies.architectures.measured import Study, TinyModel, compared
 
 pytestmark = pytest.mark.conversion
@@ -36,11 +41,12 @@ ANSWERED = [
 
 
 @pytest.fixture(scope="module")
-def study(venvs: Venvs, tmp_path_factory: pytest.TempPathFactory) -> Study:
-    for group in ("conversion", "transformers"):
-        if venvs.group(group).python is None:
-            pytest.skip(f"no {group} venv: `nox -s tests` makes it and hands it on")
-    return Study(tmp_path_factory.mktemp("architectures"), venvs, print)
+def study(venvs: Venvs, forking_python: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
+    if venvs.group("transformers").python is None:
+        pytest.skip("no transformers venv: `nox -s tests` makes it and hands it on")
+    forking = {**json.loads(os.environ[VARIABLE]), CONVERSION: {"python": forking_python}}
+    with Study(tmp_path_factory.mktemp("architectures"), Venvs(json.dumps(forking), {}), print) as study:
+        yield study
 
 
 @pytest.fixture(scope="module")

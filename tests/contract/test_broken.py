@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,9 @@ import pytest
 
 from bench.measure.worker import WorkerProcess
 from bench.plan.cells import Cell, Load
-from bench.plan.venvs import Venvs
 from bench.prepare.prompts import PromptBook
 from bench.prepare.stage import Preparer
-from tests.support.loaded_backends import TIMEOUTS, Case, interpreter_and_target
+from tests.support.loaded_backends import LoadedBackend
 from tests.support.models import with_weights
 from tests.support.tiny_run import TinyRun
 
@@ -47,12 +46,9 @@ def texts(prompt_book: PromptBook) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def scorer(venvs: Venvs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerProcess]:
-    """transformers, with nothing loaded."""
-    python, target = interpreter_and_target(Case("transformers", "CPU"), venvs)
-    with WorkerProcess(python, target, tmp_path_factory.mktemp("scorer"), timeouts=TIMEOUTS) as worker:
-        worker.open()
-        yield worker
+def scorer(reference: LoadedBackend) -> WorkerProcess:
+    """transformers; it loads a model anew for each request."""
+    return reference.worker
 
 
 @pytest.fixture(scope="module")

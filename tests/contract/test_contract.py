@@ -15,8 +15,9 @@ import pytest
 
 from backends.spec import caching_options
 from bench.errors import WorkerFailed, WorkerUnsupported
-from bench.measure.worker import WorkerProcess
-from tests.support.loaded_backends import Ids, LoadedBackend
+from bench.measure.worker import Generated, WorkerProcess
+from bench.plan.venvs import Venvs
+from tests.support.loaded_backends import Ids, LoadedBackend, opened
 from tests.support.models import lacking_a_weight
 
 pytestmark = pytest.mark.contract
@@ -29,6 +30,9 @@ CAPITAL = (
     *(198, 1, 4093, 198, 1780, 314, 260, 3575, 282, 4649, 47, END, 198, 1, 520, 9531, 198),
 )
 """``What is the capital of France?`` in the default model's chat template, which it answers in a short sentence."""
+
+STEPS = 33
+"""Of the longest request: more than two blocks of 16, in which some stacks keep what they have seen."""
 
 ANSWER = 6
 """Ids to compare between two stacks: few enough for rounding to leave them alone."""
@@ -55,37 +59,56 @@ def answers(reference: LoadedBackend, model_prompts: Sequence[Ids]) -> list[list
     return [reference.continuation(ids, ANSWER) for ids in (*model_prompts, CAPITAL)]
 
 
+@pytest.fixture(scope="session")
+def generated(backend: LoadedBackend, prompts: Sequence[Ids]) -> Generated:
+    """The first prompt, continued by :data:`STEPS` ids."""
+    return backend.worker.generate([prompts[0]], STEPS)
+
+
+@pytest.fixture(scope="session")
+def continued(generated: Generated) -> list[int]:
+    """The ids that the first prompt is continued by."""
+    return [row[0] for row in generated.token_ids]
+
+
 # -- steps and ids
 
 
-@pytest.mark.parametrize("new_tokens", [1, 2, 64])
-def test_as_many_steps_come_as_were_asked_for(backend: LoadedBackend, prompts: Sequence[Ids], new_tokens: int) -> None:
+def test_as_many_steps_come_as_were_asked_for(generated: Generated) -> None:
+    assert (len(generated.stamps_ns), len(generated.token_ids)) == (STEPS, STEPS)
+
+
+@pytest.mark.parametrize("new_tokens", [1, 2])
+def test_as_few_steps_come_as_were_asked_for(backend: LoadedBackend, prompts: Sequence[Ids], new_tokens: int) -> None:
     generated = backend.worker.generate([prompts[0]], new_tokens)
 
     assert (len(generated.stamps_ns), len(generated.token_ids)) == (new_tokens, new_tokens)
 
 
-def test_stamps_increase_from_the_submission_on(backend: LoadedBackend, prompts: Sequence[Ids]) -> None:
-    generated = backend.worker.generate([prompts[0]], 16)
-
+def test_stamps_increase_from_the_submission_on(generated: Generated) -> None:
     assert all(before < after for before, after in pairwise([generated.submitted_ns, *generated.stamps_ns]))
 
 
-def test_decoding_is_greedy_and_so_repeats_itself(backend: LoadedBackend, prompts: Sequence[Ids]) -> None:
-    assert backend.continuation(prompts[0], 16) == backend.continuation(prompts[0], 16)
+def test_decoding_is_greedy_and_so_repeats_itself(
+    backend: LoadedBackend, prompts: Sequence[Ids], continued: Sequence[int]
+) -> None:
+    assert backend.continuation(prompts[0], 16) == continued[:16]
 
 
-def test_another_prompt_has_another_continuation(backend: LoadedBackend, prompts: Sequence[Ids]) -> None:
-    continuations = {tuple(backend.continuation(prompt, 16)) for prompt in prompts}
+def test_another_prompt_has_another_continuation(
+    backend: LoadedBackend, prompts: Sequence[Ids], continued: Sequence[int]
+) -> None:
+    continuations = {tuple(continued[:8]), *(tuple(backend.continuation(prompt, 8)) for prompt in prompts[1:])}
 
     assert len(continuations) == len(prompts)
 
 
-def test_a_generation_leaves_nothing_for_the_next(backend: LoadedBackend, prompts: Sequence[Ids]) -> None:
-    alone = backend.continuation(prompts[0], 8)
+def test_a_generation_leaves_nothing_for_the_next(
+    backend: LoadedBackend, prompts: Sequence[Ids], continued: Sequence[int]
+) -> None:
     backend.continuation(prompts[1], 8)
 
-    assert backend.continuation(prompts[0], 8) == alone
+    assert backend.continuation(prompts[0], 8) == continued[:8]
 
 
 def test_exactly_the_given_ids_go_in(
@@ -113,7 +136,7 @@ def test_one_id_more_or_less_would_be_noticed(
 
 
 def test_the_end_of_sequence_does_not_end_it(real_fp32: LoadedBackend) -> None:
-    answer = real_fp32.continuation(CAPITAL, 64)
+    answer = real_fp32.continuation(CAPITAL, 24)
     behind = answer[answer.index(END) + 1 :]
 
     assert set(behind) - {END}
@@ -129,45 +152,42 @@ def test_a_prompt_asked_twice_is_computed_twice(backend: LoadedBackend, long_pro
     assert statistics.median(backend.repeat_over_first(prompt) for prompt in asked) >= 0.5
 
 
-def test_a_prefix_cache_that_the_table_names_answers_a_repeat_sooner(
-    backend: LoadedBackend, fresh: StartWorker, long_prompts: Sequence[Ids]
-) -> None:
-    case = backend.case
-    options = caching_options(case.spec, case.device, case.options)
-    if options is None:
-        pytest.skip(f"{case.label} has no prefix cache")
-    worker = fresh()
-    worker.load(backend.artifact, case.device, backend.precision, None, options)
-    warmup, *asked = long_prompts
-    worker.generate([warmup], 2)
-
-    shares = []
-    for prompt in asked:
-        first, again = (worker.generate([prompt], 1).ttft_ns for _ in range(2))
-        shares.append(again / first)
-    assert statistics.median(shares) < 0.5
-
-
-def test_a_chat_is_answered_from_a_prefix_cache_as_without_and_sooner(
-    fp32_backend: LoadedBackend, fresh: StartWorker, long_prompts: Sequence[Ids]
-) -> None:
+@pytest.fixture(scope="session")
+def chats(
+    fp32_backend: LoadedBackend, venvs: Venvs, long_prompts: Sequence[Ids], tmp_path_factory: pytest.TempPathFactory
+) -> list[tuple[Generated, Generated, Generated]]:
+    """With a prefix cache, of a stack that has one: a prompt without its last 16 ids, then all of it, then again."""
     case = fp32_backend.case
     options = caching_options(case.spec, case.device, {**case.options, **case.as_reference})
     if options is None:
         pytest.skip(f"{case.label} has no prefix cache")
-    worker = fresh()
-    worker.load(fp32_backend.artifact, case.device, fp32_backend.precision, None, options)
-    warmup, *asked = long_prompts
-    worker.generate([warmup], 2)
+    with opened(case, venvs, tmp_path_factory) as (worker, _):
+        worker.load(fp32_backend.artifact, case.device, fp32_backend.precision, case.threads, options)
+        worker.generate([long_prompts[0]], 2)
+        return [
+            (
+                worker.generate([prompt[:-16]], 1),
+                worker.generate([prompt], ANSWER),
+                worker.generate([prompt], 1),
+            )
+            for prompt in long_prompts[1:]
+        ]
 
-    shares, answers = [], []
-    for prompt in asked:
-        history = worker.generate([prompt[:-16]], 1)
-        turn = worker.generate([prompt], ANSWER)
-        shares.append(turn.ttft_ns / history.ttft_ns)
-        answers.append([ids for (ids,) in turn.token_ids])
-    assert statistics.median(shares) < 0.7
-    assert answers == [fp32_backend.continuation(prompt, ANSWER) for prompt in asked]
+
+def test_a_prefix_cache_that_the_table_names_answers_a_repeat_sooner(
+    chats: Sequence[tuple[Generated, Generated, Generated]],
+) -> None:
+    assert statistics.median(again.ttft_ns / history.ttft_ns for history, _, again in chats) < 0.5
+
+
+def test_a_chat_is_answered_from_a_prefix_cache_as_without_and_sooner(
+    chats: Sequence[tuple[Generated, Generated, Generated]],
+    fp32_backend: LoadedBackend,
+    long_prompts: Sequence[Ids],
+) -> None:
+    assert statistics.median(turn.ttft_ns / history.ttft_ns for history, turn, _ in chats) < 0.7
+    answers = [[ids for (ids,) in turn.token_ids] for _, turn, _ in chats]
+    assert answers == [fp32_backend.continuation(prompt, ANSWER) for prompt in long_prompts[1:]]
 
 
 # -- batches
@@ -300,14 +320,14 @@ def test_a_torn_artifact_is_no_model(real: LoadedBackend, fresh: StartWorker, tm
 
 
 def test_a_model_that_lacks_a_weight_is_not_measured_with_a_random_one(
-    real: LoadedBackend, fresh: StartWorker, tmp_path: Path
+    real: LoadedBackend, spare: WorkerProcess, tmp_path: Path
 ) -> None:
     if real.spec.artifact_format != "huggingface":
         pytest.skip(f"{real.spec.name} loads what a converter made, which refuses such a model")
     assert real.artifact is not None
-    lacking, worker = lacking_a_weight(real.artifact, tmp_path / "lacking", LACKING), fresh()
+    lacking = lacking_a_weight(real.artifact, tmp_path / "lacking", LACKING)
     with pytest.raises(WorkerFailed, match=LACKING) as failed:
-        worker.load(lacking, real.case.device, real.precision, real.case.threads, real.case.options)
+        spare.load(lacking, real.case.device, real.precision, real.case.threads, real.case.options)
 
     assert failed.value.error_type == "ArtifactError"
 

@@ -9,11 +9,10 @@ in 85 % where positions are turned by the wrong base. The most frequent id is ri
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
-from bench.plan.venvs import Venvs
 from tests.support.loaded_backends import CASES, Case, Ids, LoadedBackend, load
 
 pytestmark = pytest.mark.contract
@@ -25,6 +24,9 @@ AT_LEAST = {"int4": 0.25, "int8": 0.8, "original": 0.8}
 
 AT_LEAST_OF_FLOATS = 0.9
 
+TOGETHER = 8
+"""Texts of a batch, where a stack takes batches: its weights are read, or made floats, once for all of them."""
+
 
 # A module's fixtures are made anew for each backend, of which all modules' tests run together.
 @pytest.fixture(scope="session")
@@ -34,20 +36,18 @@ def expected(reference: LoadedBackend, many_prompts: Sequence[Ids]) -> list[int]
 
 
 @pytest.fixture(params=range(MOST_FORMATS), ids=lambda place: f"format {place}")
-def loaded(
-    request: pytest.FixtureRequest, case: Case, venvs: Venvs, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[LoadedBackend]:
+def loaded(request: pytest.FixtureRequest, case: Case) -> LoadedBackend:
     """Each backend with each of its formats; other tests have the narrowest and the widest loaded."""
     if case.spec.simulated:
         pytest.skip("the simulated backend runs no model")
-    if request.param == 0:
-        yield request.getfixturevalue("backend")
-    elif request.param >= len(case.precisions):
+    if request.param >= len(case.precisions):
         pytest.skip(f"{case.label} has fewer formats")
-    elif case.precisions[request.param] == case.widest and not case.as_reference:
-        yield request.getfixturevalue("fp32_backend")
-    else:
-        yield from load(case, case.precisions[request.param], venvs, request, tmp_path_factory)
+    precision = case.precisions[request.param]
+    kept = "backend" if request.param == 0 else "fp32_backend" if precision == case.widest else None
+    if kept and not (kept == "fp32_backend" and case.as_reference):
+        backend: LoadedBackend = request.getfixturevalue(kept)
+        return backend
+    return load(case, precision, request.getfixturevalue("opened_spare"), request)
 
 
 def test_a_format_chooses_the_ids_that_fp32_chooses(
@@ -65,7 +65,9 @@ def test_no_single_answer_would_pass_for_a_format(expected: Sequence[int]) -> No
 
 
 def _next_ids(backend: LoadedBackend, prompts: Sequence[Ids]) -> list[int]:
-    return [backend.continuation(prompt, 1)[0] for prompt in prompts]
+    together = TOGETHER if backend.spec.batches else 1
+    batches = [prompts[first : first + together] for first in range(0, len(prompts), together)]
+    return [next_id for batch in batches for next_id in backend.worker.generate(batch, 1).token_ids[0]]
 
 
 def _agreement(ids: Sequence[int], expected: Sequence[int]) -> float:

@@ -6,9 +6,9 @@ llama.cpp reads them where it is installed, and transformers' own reader of GGUF
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +17,7 @@ from bench.errors import WorkerUnsupported
 from bench.measure.child_process import Launch
 from bench.measure.worker import WorkerProcess
 from bench.plan.venvs import Venvs
-from bench.processes import child_environment
+from tests.support.interpreters import told
 from tests.support.loaded_backends import REMEDY, TIMEOUTS
 from tests.support.tiny_ggufs import READ_BY_TRANSFORMERS, Answers, converted
 from tests.support.tiny_models import KINDS, NEW_TOKENS, REFUSED, WINDOW, Answered, made
@@ -37,6 +37,7 @@ ASK_TO_CONVERT = """
 import json, sys
 from pathlib import Path
 from backends.convert import ConversionError
+from backends.convert.gguf_families import FAMILIES
 from backends.convert.to_gguf import convert
 said = {}
 for folder in map(Path, sys.argv[1:]):
@@ -44,7 +45,7 @@ for folder in map(Path, sys.argv[1:]):
         convert(str(folder), folder, {"weight_format": "fp32"})
     except ConversionError as error:
         said[folder.name] = str(error)
-print(json.dumps(said))
+print(json.dumps({"refused": said, "families": list(FAMILIES)}))
 """
 
 ENDS_WITH_ITS_WINDOW = "mistral-window"
@@ -65,22 +66,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def models(conversion_python: str, folder: Path) -> dict[str, Answered]:
-    return made(conversion_python, folder, list(KINDS))
+    """Those of :data:`KINDS` and of :data:`REFUSED`."""
+    return made(conversion_python, folder, [*KINDS, *REFUSED])
 
 
 @pytest.fixture(scope="module")
 def read_back(conversion_python: str, folder: Path, models: dict[str, Answered]) -> Answers:
-    return converted(conversion_python, folder, models)
+    return converted(conversion_python, folder, {kind: models[kind] for kind in KINDS})
 
 
 @pytest.fixture(scope="module")
-def refusals(conversion_python: str, folder: Path) -> dict[str, str]:
-    """What the converter says of each model of :data:`REFUSED`."""
-    made(conversion_python, folder, list(REFUSED))
-    asked = [conversion_python, "-c", ASK_TO_CONVERT, *(str(folder / kind) for kind in REFUSED)]
-    done = subprocess.run(asked, env=child_environment({}), capture_output=True, check=True, text=True)
-    found: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
-    return found
+def converter_says(conversion_python: str, models: dict[str, Answered]) -> dict[str, Any]:
+    """``refused``: what it says of each model of :data:`REFUSED`; ``families``: the architectures that it takes."""
+    return told(conversion_python, "-c", ASK_TO_CONVERT, *(str(models[kind].folder) for kind in REFUSED))
 
 
 @pytest.fixture(scope="module", params=LLAMA_CPP, ids="@".join)
@@ -125,19 +123,17 @@ def test_a_gguf_read_by_transformers_answers_as_its_folder(
         ("olmoe-summing", "does not compute OlmoeForCausalLM with weights of experts that sum to 1: measure"),
     ],
 )
-def test_what_llama_cpp_would_compute_otherwise_is_not_written(refusals: dict[str, str], kind: str, said: str) -> None:
-    assert said in refusals[kind]
+def test_what_llama_cpp_would_compute_otherwise_is_not_written(
+    converter_says: dict[str, Any], kind: str, said: str
+) -> None:
+    assert said in converter_says["refused"][kind]
 
 
 def test_every_architecture_that_is_converted_has_a_tiny_model(
-    conversion_python: str, models: dict[str, Answered]
+    converter_says: dict[str, Any], models: dict[str, Answered]
 ) -> None:
-    program = "from backends.convert.gguf_families import FAMILIES; print(*FAMILIES)"
-    done = subprocess.run(
-        [conversion_python, "-c", program], env=child_environment({}), capture_output=True, check=True, text=True
-    )
-    made = [json.loads((model.folder / "config.json").read_text("utf-8")) for model in models.values()]
-    assert set(done.stdout.split()) == {name for config in made for name in config["architectures"]}
+    made = [json.loads((models[kind].folder / "config.json").read_text("utf-8")) for kind in KINDS]
+    assert set(converter_says["families"]) == {name for config in made for name in config["architectures"]}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -28,11 +28,9 @@ LONGEST = 64
 
 
 @pytest.fixture(scope="module")
-def artifact(venvs: Venvs) -> Path:
-    python = venvs.conversion().python
-    if python is None:
-        pytest.skip("no venv that converts models: `nox -s tests` makes it and hands it on")
-    preparer = Preparer(resolve_model("synthetic:tiny"), conversion_python=python, cache=cache_root(), say=print)
+def artifact(forking_python: str) -> Path:
+    source = resolve_model("synthetic:tiny")
+    preparer = Preparer(source, conversion_python=forking_python, cache=cache_root(), say=print)
     # Random weights leave so little between two ids that AWQ's scales, computed in another order, decide.
     path: Path = preparer.artifact("openvino-ir", "int4", "NPU", "plain").path
     return path

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
+import json
 
 import pytest
 
 from backends.table import BACKENDS
-from bench import PROJECT_ROOT
 from bench.plan.venvs import Venvs
+from tests.support.interpreters import told
 
 pytestmark = pytest.mark.contract
 
@@ -171,36 +171,49 @@ for model in (Whole(), Last()):
 WANTED = ("0 0 float32 [[0.0, 7.0], [1.0, 8.0]]", "1 1 float32 [[1.0, 8.0], [2.0, 9.0]]")
 
 
-def test_a_request_asks_for_the_last_position_without_looking_at_the_signature(venvs: Venvs) -> None:
-    assert _run(venvs, COUNTING) == ["[[3, 9], [4, 0], [5, 1]] [1, 1, 1] 0"]
+RUN = """
+import contextlib, io, json, sys
+printed = {}
+for name, program in json.loads(sys.argv[1]).items():
+    with contextlib.redirect_stdout(io.StringIO()) as kept:
+        exec(compile(program, name, "exec"), {"__name__": name})
+    printed[name] = kept.getvalue().splitlines()
+print(json.dumps(printed))
+"""
+
+# The last one changes a module of Python's own.
+PROGRAMS = {"states": STATES, "kept": KEPT, "scored": SCORED, "counting": COUNTING}
 
 
-def test_the_next_step_sees_what_the_model_keeps_whatever_its_name(venvs: Venvs) -> None:
-    assert _run(venvs, STATES)[:3] == [
+@pytest.fixture(scope="module")
+def printed(venvs: Venvs) -> dict[str, list[str]]:
+    """The lines of each program, of one process: torch takes longer to import than all of them to run."""
+    python = venvs.backend(BACKENDS["transformers"], "CPU").python
+    if python is None:
+        pytest.skip("no venv for transformers: `nox -s tests` makes it and hands it on")
+    return told(python, "-c", RUN, json.dumps(PROGRAMS))
+
+
+def test_a_request_asks_for_the_last_position_without_looking_at_the_signature(printed: dict[str, list[str]]) -> None:
+    assert printed["counting"] == ["[[3, 9], [4, 0], [5, 1]] [1, 1, 1] 0"]
+
+
+def test_the_next_step_sees_what_the_model_keeps_whatever_its_name(printed: dict[str, list[str]]) -> None:
+    assert printed["states"][:3] == [
         f"{name} [[3], [6], [12]]" for name in ("past_key_values", "cache_params", "state")
     ]
 
 
-def test_a_model_that_keeps_nothing_answers_nothing(venvs: Venvs) -> None:
-    assert _run(venvs, STATES)[3:] == ["[] this model hands out no cache of the tokens so far"] * 2
+def test_a_model_that_keeps_nothing_answers_nothing(printed: dict[str, list[str]]) -> None:
+    assert printed["states"][3:] == ["[] this model hands out no cache of the tokens so far"] * 2
 
 
-def test_a_cache_that_is_kept_is_cut_back_to_what_the_next_prompt_shares(venvs: Venvs) -> None:
-    told = _run(venvs, KEPT)
-    assert told[:4] == ["given [1, 2, 3]", "[6]", "given [6]", "[12]"]
-    assert told[4:10] == ["given [5]", "[11]", "given [5]", "[11]", "given [9]", "[9]"]
-    assert told[12].startswith("this model's cache cannot be cut back")
+def test_a_cache_that_is_kept_is_cut_back_to_what_the_next_prompt_shares(printed: dict[str, list[str]]) -> None:
+    lines = printed["kept"]
+    assert lines[:4] == ["given [1, 2, 3]", "[6]", "given [6]", "[12]"]
+    assert lines[4:10] == ["given [5]", "[11]", "given [5]", "[11]", "given [9]", "[9]"]
+    assert lines[12].startswith("this model's cache cannot be cut back")
 
 
-def test_the_scored_positions_are_taken_whatever_a_model_is_told_to_keep(venvs: Venvs) -> None:
-    assert _run(venvs, SCORED) == [*WANTED, "keeps 3", WANTED[0], "keeps 3", WANTED[1]]
-
-
-def _run(venvs: Venvs, program: str) -> list[str]:
-    python = venvs.backend(BACKENDS["transformers"], "CPU").python
-    if python is None:
-        pytest.skip("no venv for transformers: `nox -s tests` makes it and hands it on")
-    run = subprocess.run(
-        [python, "-c", program], cwd=PROJECT_ROOT, capture_output=True, encoding="utf-8", check=True, timeout=300
-    )
-    return run.stdout.splitlines()
+def test_the_scored_positions_are_taken_whatever_a_model_is_told_to_keep(printed: dict[str, list[str]]) -> None:
+    assert printed["scored"] == [*WANTED, "keeps 3", WANTED[0], "keeps 3", WANTED[1]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from bench.plan.venvs import Venv, Venvs
 
 Ids = tuple[int, ...]
 
-_SHAPE = {"prompt_tokens": 256, "new_tokens": 64}
+_SHAPE = {"prompt_tokens": 128, "new_tokens": 64}
 """The largest request of the suite, as the plan would tell it to a stack that compiles for a shape."""
 
 
@@ -157,24 +158,32 @@ TIMEOUTS = Timeouts(start_s=60, open_s=120, load_s=180, generation_s=600)
 """Mesa's software Vulkan takes minutes for a long prompt on a machine that does other work."""
 
 
+@contextmanager
+def opened(
+    case: Case, venvs: Venvs, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[WorkerProcess, Opened]]:
+    """A worker with nothing loaded, and what it said of the stack."""
+    python, target = interpreter_and_target(case, venvs)
+    scratch = tmp_path_factory.mktemp(case.backend)
+    with WorkerProcess(python, target, scratch, timeouts=TIMEOUTS, threads=case.threads) as worker:
+        said = worker.open()
+        if case.needs and case.device not in [device["name"] for device in said.devices]:
+            pytest.skip(f"{case.label} takes {case.needs}")
+        yield worker, said
+
+
 def load(
     case: Case,
     precision: str,
-    venvs: Venvs,
+    opened_worker: tuple[WorkerProcess, Opened],
     request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
     given: Mapping[str, str] = MappingProxyType({}),
-) -> Iterator[LoadedBackend]:
-    """A worker with the default model loaded, for as long as the iterator is held; ``given`` are load options."""
-    python, target = interpreter_and_target(case, venvs)
+) -> LoadedBackend:
+    """The default model loaded by a worker; ``given`` are load options."""
+    worker, said = opened_worker
     artifact = _artifact(case, precision, partial(request.getfixturevalue, "preparer"))
-    scratch = tmp_path_factory.mktemp(case.backend)
-    with WorkerProcess(python, target, scratch, timeouts=TIMEOUTS, threads=case.threads) as worker:
-        opened = worker.open()
-        if case.needs and case.device not in [device["name"] for device in opened.devices]:
-            pytest.skip(f"{case.label} takes {case.needs}")
-        loaded = worker.load(artifact, case.device, precision, case.threads, {**case.options, **given})
-        yield LoadedBackend(case, precision, artifact, worker, opened, loaded)
+    loaded = worker.load(artifact, case.device, precision, case.threads, {**case.options, **given})
+    return LoadedBackend(case, precision, artifact, worker, said, loaded)
 
 
 def interpreter_and_target(case: Case, venvs: Venvs) -> tuple[str, str]:

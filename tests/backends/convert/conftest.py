@@ -31,13 +31,13 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def preparer_for(conversion_python: str, cache: Path) -> Callable[[str], Preparer]:
+def preparer_for(forking_python: str, cache: Path) -> Callable[[str], Preparer]:
     made: dict[str, Preparer] = {}
 
     def get(spec: str) -> Preparer:
         if spec not in made:
             source = resolve_model(spec)
-            made[spec] = Preparer(source, conversion_python=conversion_python, cache=cache, say=lambda _: None)
+            made[spec] = Preparer(source, conversion_python=forking_python, cache=cache, say=lambda _: None)
         return made[spec]
 
     return get

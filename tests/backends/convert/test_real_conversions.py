@@ -20,7 +20,7 @@ from bench.prepare import stage
 from bench.prepare.cache import Artifact
 from bench.prepare.model_facts import facts_of
 from bench.prepare.model_source import DEFAULT_FACTS, SHAPES, resolve_model
-from bench.prepare.preparation import ANSWERS_FILE, REFERENCE_FILE, Wanted
+from bench.prepare.preparation import ANSWERS_FILE, CORPUS, REFERENCE_FILE, Wanted
 from bench.prepare.prompts import PromptKey
 from bench.prepare.ready_made import ReadyMade
 from bench.prepare.stage import Preparer
@@ -33,7 +33,9 @@ PreparerFor = Callable[[str], Preparer]
 
 ASK = """
 import json, sys
+import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
+torch.set_num_threads(1)  # two wait for each other where the machine does other work
 tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
 model = AutoModelForCausalLM.from_pretrained(sys.argv[1])
 chat = [{"role": "user", "content": "What is the capital of France?"}]
@@ -49,11 +51,11 @@ print(json.dumps({
 
 
 @pytest.fixture(scope="module")
-def asked(preparer_for: PreparerFor, conversion_python: str) -> dict[str, object]:
+def asked(preparer_for: PreparerFor, forking_python: str) -> dict[str, object]:
     """What the default model's directory answers, once for all."""
     directory = preparer_for("default").model().path
     done = subprocess.run(
-        [conversion_python, "-c", ASK, str(directory)], capture_output=True, check=True, text=True, encoding="utf-8"
+        [forking_python, "-c", ASK, str(directory)], capture_output=True, check=True, text=True, encoding="utf-8"
     )
     answer: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
     return answer
@@ -85,8 +87,15 @@ def test_openvino_int4_is_a_mixture_and_says_so(preparer_for: PreparerFor) -> No
 
 
 @pytest.mark.parametrize("int4", ["calibrated", "document"])
-def test_openvino_int4_is_made_in_each_way(preparer_for: PreparerFor, int4: str) -> None:
-    made = preparer_for("synthetic:tiny").artifact("openvino-ir", "int4", "CPU", int4)
+def test_openvino_int4_is_made_in_each_way(
+    preparer_for: PreparerFor, forking_python: str, tmp_path: Path, int4: str
+) -> None:
+    source = resolve_model(str(preparer_for("synthetic:tiny").model().path))
+    # A few texts calibrate as all do, in a fraction of the time.
+    pieces = [piece for piece in (CORPUS / "writing.txt").read_text("utf-8").split("\n\n") if len(piece) >= 200]
+    (tmp_path / "few.txt").write_text("\n\n".join(pieces[:4]), "utf-8")
+    settings: Any = {"cache": tmp_path / "cache", "say": lambda _: None, "corpus": tmp_path}
+    made = Preparer(source, conversion_python=forking_python, **settings).artifact("openvino-ir", "int4", "CPU", int4)
     assert {"openvino_model.xml", "openvino_tokenizer.xml"} <= {file.name for file in made.path.iterdir()}
     assert 0 < (made.weight_bits or {})["int4"] < 0.9
 
@@ -153,9 +162,7 @@ from transformers import Phi3Config as Config, Phi3ForCausalLM as Model, PreTrai
 """
 
 
-def test_code_that_came_with_a_model_is_not_run(
-    preparer_for: PreparerFor, conversion_python: str, tmp_path: Path
-) -> None:
+def test_code_that_came_with_a_model_is_not_run(preparer_for: PreparerFor, forking_python: str, tmp_path: Path) -> None:
     folder, marker = tmp_path / "evil", tmp_path / "marker"
     shutil.copytree(preparer_for("synthetic:tiny").model().path, folder)
     (folder / "evil.py").write_text(EVIL.format(marker=str(marker)), "utf-8")
@@ -168,7 +175,7 @@ def test_code_that_came_with_a_model_is_not_run(
         settings |= {"auto_map": named, "chat_template": "{{ raise_exception('rendered') }}"}
         (folder / name).write_text(json.dumps(settings), "utf-8")
     source = resolve_model(str(folder))
-    made = Preparer(source, conversion_python=conversion_python, cache=tmp_path / "cache", say=lambda _: None)
+    made = Preparer(source, conversion_python=forking_python, cache=tmp_path / "cache", say=lambda _: None)
     assert made.prompts().kinds
     assert made.artifact("ort-genai", "fp32", "CPU").weight_bits
     assert not marker.exists()
@@ -205,8 +212,8 @@ writer.close()
 """
 
 
-def _ready_made(file: Path, conversion_python: str, cache: Path) -> ReadyMade:
-    return ReadyMade(resolve_model(str(file)), conversion_python=conversion_python, cache=cache, say=lambda _: None)
+def _ready_made(file: Path, forking_python: str, cache: Path) -> ReadyMade:
+    return ReadyMade(resolve_model(str(file)), conversion_python=forking_python, cache=cache, say=lambda _: None)
 
 
 @pytest.fixture
@@ -216,7 +223,7 @@ def whole(preparer_for: PreparerFor) -> Artifact:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a right that users of Windows lack")
 def test_a_gguf_that_is_a_link_into_the_hubs_cache_arrives_whole(
-    whole: Artifact, conversion_python: str, tmp_path: Path
+    whole: Artifact, forking_python: str, tmp_path: Path
 ) -> None:
     blob, snapshot = (
         tmp_path / "models--acme--tiny" / "blobs" / "a",
@@ -226,16 +233,16 @@ def test_a_gguf_that_is_a_link_into_the_hubs_cache_arrives_whole(
     snapshot.mkdir(parents=True)
     shutil.copyfile(whole.path / "model.gguf", blob)
     (snapshot / "tiny.gguf").symlink_to("../../blobs/a")
-    made = _ready_made(snapshot, conversion_python, tmp_path / "cache").artifact("gguf", "original", "CPU")
+    made = _ready_made(snapshot, forking_python, tmp_path / "cache").artifact("gguf", "original", "CPU")
     assert (made.path / "tiny.gguf").read_bytes() == blob.read_bytes()
     assert made.weight_bits == whole.weight_bits
 
 
-def test_the_parts_of_a_gguf_arrive_together(whole: Artifact, conversion_python: str, tmp_path: Path) -> None:
-    asked = [conversion_python, "-c", SPLIT, str(whole.path / "model.gguf"), str(tmp_path / "tiny.gguf")]
+def test_the_parts_of_a_gguf_arrive_together(whole: Artifact, forking_python: str, tmp_path: Path) -> None:
+    asked = [forking_python, "-c", SPLIT, str(whole.path / "model.gguf"), str(tmp_path / "tiny.gguf")]
     subprocess.run(asked, check=True, capture_output=True)
     parts = sorted(tmp_path.glob("*.gguf"))
-    made = _ready_made(parts[1], conversion_python, tmp_path / "cache").artifact("gguf", "original", "CPU")
+    made = _ready_made(parts[1], forking_python, tmp_path / "cache").artifact("gguf", "original", "CPU")
     assert [file.name for file in sorted(made.path.glob("*.gguf"))] == [file.name for file in parts]
     assert (made.weight_bits, made.bits_per_weight) == (whole.weight_bits, whole.bits_per_weight)
 
@@ -252,13 +259,13 @@ def test_a_cast_model_is_stored_as_asked(preparer_for: PreparerFor) -> None:
 
 
 def test_weights_that_lie_beside_the_models_own_are_not_cast(
-    preparer_for: PreparerFor, conversion_python: str, tmp_path: Path
+    preparer_for: PreparerFor, forking_python: str, tmp_path: Path
 ) -> None:
     copy = tmp_path / "twice"
     shutil.copytree(preparer_for("synthetic:tiny").model().path, copy)
     shutil.copyfile(next(copy.glob("model-*.safetensors")), copy / "consolidated.safetensors")
     source = resolve_model(str(copy))
-    preparer = Preparer(source, conversion_python=conversion_python, cache=tmp_path / "cache", say=lambda _: None)
+    preparer = Preparer(source, conversion_python=forking_python, cache=tmp_path / "cache", say=lambda _: None)
     made = preparer.artifact("huggingface", "bf16", "CPU")
     assert not (made.path / "consolidated.safetensors").exists()
     assert facts_of(made.path).parameters == SHAPES["tiny"].facts.parameters
@@ -284,6 +291,7 @@ QUESTIONS = tuple(
 DIRECTLY = """
 import json, sys, torch
 from transformers import AutoModelForCausalLM
+torch.set_num_threads(1)
 model = AutoModelForCausalLM.from_pretrained(sys.argv[1], dtype=torch.float32)
 scored, answered = [], {}
 with torch.no_grad():
@@ -300,11 +308,11 @@ print(json.dumps({"scored": scored, "answered": answered}))
 
 
 @pytest.fixture(scope="module")
-def directly(preparer_for: PreparerFor, conversion_python: str) -> dict[str, Any]:
+def directly(preparer_for: PreparerFor, forking_python: str) -> dict[str, Any]:
     """What transformers itself computes: the scores of the texts, and greedy answers, each prompt alone."""
     asked = [(one.digest, one.ids, one.new_tokens) for one in QUESTIONS]
     arguments = (str(preparer_for("synthetic:tiny").model().path), json.dumps([SHORT.ids, LONG.ids]), json.dumps(asked))
-    return told(conversion_python, "-c", DIRECTLY, *arguments)
+    return told(forking_python, "-c", DIRECTLY, *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -356,14 +364,14 @@ def test_ids_that_the_model_does_not_have_are_told_in_one_line(preparer_for: Pre
 
 
 def test_weights_that_are_no_numbers_make_no_reference(
-    preparer_for: PreparerFor, conversion_python: str, tmp_path: Path
+    preparer_for: PreparerFor, forking_python: str, tmp_path: Path
 ) -> None:
     copy = tmp_path / "damaged"
     shutil.copytree(preparer_for("synthetic:tiny").model().path, copy)
     weights = max(copy.glob("*.safetensors"))
     weights.write_bytes(weights.read_bytes()[:-1_024] + b"\xff" * 1_024)
     source = resolve_model(str(copy))
-    preparer = Preparer(source, conversion_python=conversion_python, cache=tmp_path / "cache", say=lambda _: None)
+    preparer = Preparer(source, conversion_python=forking_python, cache=tmp_path / "cache", say=lambda _: None)
     with pytest.raises(PrepareError, match="not finite in fp32: download it again"):
         preparer.reference([SHORT])
 
@@ -372,7 +380,7 @@ Strange = Callable[..., Preparer]
 
 
 @pytest.fixture
-def strange(preparer_for: PreparerFor, conversion_python: str, tmp_path: Path) -> Strange:
+def strange(preparer_for: PreparerFor, forking_python: str, tmp_path: Path) -> Strange:
     """Prepares a small model whose configuration says something else."""
 
     def make(**settings: object) -> Preparer:
@@ -381,7 +389,7 @@ def strange(preparer_for: PreparerFor, conversion_python: str, tmp_path: Path) -
         config = json.loads((copy / "config.json").read_text("utf-8"))
         (copy / "config.json").write_text(json.dumps({**config, **settings}), "utf-8")
         source = resolve_model(str(copy))
-        return Preparer(source, conversion_python=conversion_python, cache=tmp_path / "cache", say=lambda _: None)
+        return Preparer(source, conversion_python=forking_python, cache=tmp_path / "cache", say=lambda _: None)
 
     return make
 
@@ -393,12 +401,12 @@ def test_a_model_of_an_unknown_architecture_fails_with_a_reason(strange: Strange
 
 @pytest.mark.parametrize("artifact_format", ["openvino-ir", "ort-genai"])
 def test_a_model_that_lacks_a_weight_is_not_converted_with_a_random_one(
-    preparer_for: PreparerFor, conversion_python: str, tmp_path: Path, artifact_format: str
+    preparer_for: PreparerFor, forking_python: str, tmp_path: Path, artifact_format: str
 ) -> None:
     key = "model.layers.1.mlp.down_proj.weight"
     lacking = lacking_a_weight(preparer_for("synthetic:tiny").model().path, tmp_path / "lacking", key)
     source = resolve_model(str(lacking))
-    preparer = Preparer(source, conversion_python=conversion_python, cache=tmp_path / "cache", say=lambda _: None)
+    preparer = Preparer(source, conversion_python=forking_python, cache=tmp_path / "cache", say=lambda _: None)
     with pytest.raises(PrepareError, match=rf"weights are missing.*{key}"):
         preparer.artifact(artifact_format, "int4", "CPU")
 
