@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -16,11 +14,9 @@ from bench.prepare.prompts import PromptBook, PromptKey
 from bench.prepare.stage import Preparer
 from tests.support.loaded_backends import (
     CASES,
-    TIMEOUTS,
     Case,
     Ids,
     LoadedBackend,
-    interpreter_and_target,
     load,
     opened,
 )
@@ -29,8 +25,6 @@ MANY = 40
 
 REFERENCE = Case("transformers", "CPU")
 """The stack that model makers publish with."""
-
-StartWorker = Callable[[], WorkerProcess]
 
 
 @pytest.fixture(scope="session")
@@ -119,20 +113,6 @@ def real(backend: LoadedBackend) -> LoadedBackend:
 def real_fp32(fp32_backend: LoadedBackend) -> LoadedBackend:
     """A backend that runs a model on weights that nobody changed."""
     return _real(fp32_backend)
-
-
-@pytest.fixture
-def fresh(case: Case, venvs: Venvs, tmp_path: Path) -> Iterator[StartWorker]:
-    """Starts a worker with nothing loaded, for what may bring it down; a test that is skipped imports no stack."""
-    python, target = interpreter_and_target(case, venvs)
-    with ExitStack() as stack:
-
-        def start() -> WorkerProcess:
-            worker = stack.enter_context(WorkerProcess(python, target, tmp_path / "worker", timeouts=TIMEOUTS))
-            worker.open()
-            return worker
-
-        yield start
 
 
 @pytest.fixture(scope="session")

@@ -46,9 +46,6 @@ CHANGES: dict[str, Callable[[Ids], Ids]] = {
 
 NOWHERE = "ABACUS"
 
-# What this fixture gives is defined in the conftest beside this file.
-StartWorker = Callable[[], WorkerProcess]
-
 LACKING = "model.layers.1.mlp.down_proj.weight"
 """A weight that no model of the suite can do without."""
 
@@ -254,11 +251,11 @@ def test_the_device_is_among_those_that_it_lists(backend: LoadedBackend) -> None
     assert backend.case.device in {device["name"] for device in backend.opened.devices}
 
 
-def test_a_profile_places_nodes_on_the_devices_provider(backend: LoadedBackend, fresh: StartWorker) -> None:
+def test_a_profile_places_nodes_on_the_devices_provider(backend: LoadedBackend, spare: WorkerProcess) -> None:
     if not backend.case.profiled:
         pytest.skip(f"{backend.case.label} has no profile of its own")
     given = (backend.artifact, backend.case.device, backend.precision, backend.case.threads, backend.case.options)
-    profiled = fresh().profile(*given, prompt=range(5, 37), new_tokens=4)
+    profiled = spare.profile(*given, prompt=range(5, 37), new_tokens=4)
 
     assert (profiled.share > 0, round(sum(profiled.shares.values()), 6)) == (True, 1.0)
 
@@ -310,11 +307,11 @@ def test_an_empty_folder_is_no_model_and_the_remedy_is_named(real: LoadedBackend
     assert (failed.value.error_type, "\n" in str(failed.value)) == ("ArtifactError", False)
 
 
-def test_a_torn_artifact_is_no_model(real: LoadedBackend, fresh: StartWorker, tmp_path: Path) -> None:
+def test_a_torn_artifact_is_no_model(real: LoadedBackend, spare: WorkerProcess, tmp_path: Path) -> None:
     assert real.artifact is not None
-    torn, worker = _torn(real.artifact, tmp_path / "torn"), fresh()
+    torn = _torn(real.artifact, tmp_path / "torn")
     with pytest.raises(WorkerFailed) as failed:
-        worker.load(torn, real.case.device, real.precision, real.case.threads, real.case.options)
+        spare.load(torn, real.case.device, real.precision, real.case.threads, real.case.options)
 
     assert (failed.value.error_type, "\n" in str(failed.value)) == ("ArtifactError", False)
 

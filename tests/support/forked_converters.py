@@ -46,12 +46,10 @@ def forking(python: str, folder: Path) -> Iterator[str]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as server:
-        assert server.stdin is not None
+        # It ends with its input, which is closed here.
         assert server.stdout is not None
         assert server.stdout.readline() == b"ready\n"
         yield str(program)
-        # It ends with its input.
-        server.stdin.close()
 
 
 if sys.platform != "win32":
