@@ -420,11 +420,15 @@ def test_the_consoles_ctrl_c_does_not_reach_a_worker(start: Start) -> None:
 
 @pytest.mark.fault("worker-hangs")
 def test_a_process_that_cannot_be_ended_is_told_and_left(loaded: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    worker = loaded(hang_at=0, generation_s=0.3)
+    worker = loaded(generation_s=0.3)
     monkeypatch.setattr(child_process, "end_tree", lambda pid: None)
     monkeypatch.setattr(child_process, "_GONE_S", 0.1)
+    # It does not see either that its input ends.
+    process = psutil.Process(worker.pid)
+    process.suspend()
     with pytest.raises(WorkerTimeout, match="cannot be ended, as where a driver hangs: restart the machine"):
         worker.generate(PROMPT, 1)
+    process.kill()
 
 
 def test_an_interpreter_that_was_started_by_another_process_is_the_one_that_is_looked_at(
