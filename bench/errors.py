@@ -20,9 +20,9 @@ from pathlib import Path
 
 
 def cause(error: Exception, named: Path | None = None) -> str:
-    """What ``error`` says; of one of the system's also its path, where it is not ``named`` already.
+    """The message of ``error``; of an OSError the system's, with its path unless that is ``named`` already.
 
-    In Python's own words the path is a literal, with each backslash of Windows twice.
+    ``str`` of an OSError shows the path as a Python literal, so each backslash of Windows twice.
     """
     if not isinstance(error, OSError) or not error.strerror:
         return str(error)

@@ -67,7 +67,11 @@ class PipeOfWindows:
         self.recv_bytes, self.poll, self.close = connection.recv_bytes, connection.poll, connection.close
 
     def send_bytes(self, data: bytes) -> None:
-        """Send one message; BlockingIOError where it was not taken, and then the process at the other end is to end."""
+        """Send one message.
+
+        Raises:
+            BlockingIOError: it was not taken in time; the caller has to end the other process.
+        """
         ended: list[OSError | ValueError | None] = []
 
         def send() -> None:

@@ -173,8 +173,8 @@ class Bias:
     Args:
         as_measured: of the medians that a run would time.
         beside_later: of the same medians over those of the answers that follow in the same process. What one process
-            has and the other does not cancels out, and the interval is narrower; both arms are taken to be alike by
-            then.
+            has and the other does not cancels out; both arms are taken to be alike by then. The interval is narrower
+            only where processes differ by more than the answers of one process do.
     """
 
     metric: str

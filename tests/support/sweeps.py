@@ -78,7 +78,7 @@ class Sweep:
     ) -> subprocess.CompletedProcess[str]:
         """The same with nothing but these arguments, such as ``bench/ --resume``.
 
-        What is no matter of how a sweep is started is forked from a process that has loaded the harness.
+        Forked from a process that has loaded the harness, unless charts, a starting command or variables are asked for.
         """
         if CAN_FORK and not self.charts and not started_by and not environment:
             return run_forked(arguments, self.environment())
