@@ -143,9 +143,15 @@ def test_a_report_becomes_paper(open_report: Open) -> None:
     assert open_report("usual").page.pdf(format="A4").startswith(b"%PDF")
 
 
-def test_a_large_report_prints_the_drawings_that_are_far_below(open_report: Open) -> None:
-    opened = open_report("large")
-    opened.page.emulate_media(media="print")
-    skipped = "[...document.querySelectorAll('figure svg.chart g[data-point]')].filter(one => !one.checkVisibility"
-    options = "{contentVisibilityAuto: true}"
-    assert opened.page.evaluate(f"{skipped}({options}) && !one.closest('.off')).length") == 0
+def test_nothing_of_a_large_page_moves_while_it_is_scrolled(open_report: Open) -> None:
+    page = open_report("large").page
+    page.evaluate(
+        """moved = 0;
+        new PerformanceObserver((list) => list.getEntries().forEach((entry) => (moved += entry.value)))
+          .observe({ type: "layout-shift" })"""
+    )
+    height = page.evaluate("document.documentElement.scrollHeight")
+    for top in range(0, height, LAPTOP[1]):
+        page.evaluate("(top) => scrollTo({ top, behavior: 'instant' })", top)
+        page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert (page.evaluate("document.documentElement.scrollHeight"), page.evaluate("moved")) == (height, 0)

@@ -47,8 +47,6 @@ MOST_SHAPES = 8
 """A page with more shapes than this shows the charts of some, spread from the shortest prompt to the longest."""
 MOST_IN_BOTH = 300
 """Of more cells than this only the first two charts are drawn on both axes, so that the page stays light."""
-MOST_AT_ONCE = 100
-"""Of more cells than this a browser lays each drawing out when it comes near the window."""
 
 _RATIO = mark("time to first token over the lowest")
 _ROOFLINE_INCHES = (11.4, 4.2)
@@ -96,7 +94,7 @@ class RunCharts:
 
     def __init__(self, naming: Naming, analysis: RunAnalysis) -> None:
         cells = analysis.cells
-        self.large, self.one_way = len(cells) > MOST_AT_ONCE, len(cells) > MOST_IN_BOTH
+        self.one_way = len(cells) > MOST_IN_BOTH
         self.sheet = Sheet()
         self.lines = [one for one in naming.series if one.cells]
         self.styles = line_styles(naming.series)

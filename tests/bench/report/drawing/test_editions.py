@@ -95,13 +95,3 @@ def test_a_very_large_run_has_its_first_two_charts_in_both_and_says_so_at_the_ch
     choices = page.partition('<details id="view"')[2].partition("</details>")[0]
     assert spares(page) == [2, 0, 0]
     assert ONE_WAY in choices
-
-
-@pytest.mark.slow
-def test_a_large_run_has_every_chart_in_both_and_is_laid_out_by_parts(
-    nine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bench.report.drawing.run_charts.MOST_AT_ONCE", 8)
-    page = render(nine, tmp_path / "reports").index.read_text(encoding="utf-8")
-    assert spares(page) == [4, 3, 3]
-    assert ('<main class="large">' in page, ONE_WAY in page) == (True, False)
