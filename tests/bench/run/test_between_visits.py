@@ -208,6 +208,12 @@ def test_a_request_to_stop_ends_the_wait(laptop: Laptop, cooler: Callable[..., C
     assert laptop.now_s == 4.0
 
 
+def test_a_request_to_stop_ends_the_fixed_pause_too(laptop: Laptop, cooler: Callable[..., Cooling]) -> None:
+    made = cooler("--cooldown-s", "300", stopping=lambda: laptop.now_s >= 4)
+    made.wait(first=False)
+    assert laptop.now_s == 4.0
+
+
 RELOADS = '<meta http-equiv="refresh"'
 
 
