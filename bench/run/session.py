@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import PrepareError, UsageError
 from bench.measure.attempt import LoadPlan, RunFacts
 from bench.measure.child_process import worker_variables
-from bench.measure.prompt_keys import Shapes, prompt_key, shapes_of, warmup_ordinals
+from bench.measure.prompt_keys import prompts_of_visit, shapes_of
 from bench.measure.scoring import profile_load
 from bench.measure.store_rows import impossible_rows
 from bench.measure.verdict import Placement
@@ -183,7 +183,8 @@ class BenchSession:
     ) -> QualityPass:
         book, block = self._prompts, selected.visits[0].block
         texts = texts_of(book, {cell.prompt_tokens for cell in selected.cells})
-        questions = questions_of(book, selected.cells, self._shapes, block, self.options.repeats, context)
+        shapes = shapes_of(self.options.new_tokens, self.options.batch_sizes, self.options.turns)
+        questions = questions_of(book, selected.cells, shapes, block, self.options.repeats, context)
         reference = reference_for(self.options.reference, runnable, preparer, texts, questions, context, self.say)
         return QualityPass(texts, reference, context, self._load_plans, facts, self.say)
 
@@ -203,16 +204,9 @@ class BenchSession:
             model_digest=model["digest"],
             embedding_share=(model["embedding_parameters"] or 0) / (model["parameters"] or 1),
             threads=threads,
-            repeats=options.repeats,
-            warmups=options.warmups,
-            max_warmups=options.max_warmups,
-            warmup_new_tokens=options.warmup_new_tokens,
             timeouts=Timeouts(load_s=options.load_timeout_s, generation_s=options.generation_timeout_s),
             scratch=scratch,
-            shapes=self._shapes,
             memory_cap_bytes=memory_cap(),
-            allow_fallback=options.allow_fallback,
-            retry_crashed=options.retry_crashed,
             stopping=lambda: self.stopper.requested,
             instruments=self.guard.instruments,
             watched=self.guard.visit_ended,
@@ -289,7 +283,7 @@ class BenchSession:
             scratch = self._facts.scratch / f"profile-{load.key}"
             longest = max(prompts.values(), key=lambda prompt: len(prompt.ids))
             self._placements[load.key] = profile_load(load, plan, self._facts, scratch, longest)
-        return Visit(planned, plan, prompts, self._facts, self.writer, self._placements[load.key])
+        return Visit(planned, plan, prompts, self.options, self._facts, self.writer, self._placements[load.key])
 
     def _report_so_far(self, block: int) -> None:
         """Render the report where ``block`` is the next one and something was measured before it."""
@@ -299,25 +293,9 @@ class BenchSession:
         if (line := self._interim.render(before + 1)) is not None:
             self.say(line)
 
-    @property
-    def _shapes(self) -> Shapes:
-        return shapes_of(self.options.new_tokens, self.options.batch_sizes, self.options.turns)
-
     def _prompts_for(self, planned: PlannedVisit) -> dict[PromptKey, Prompt]:
-        ordinals = warmup_ordinals(self.options.warmups, self.options.max_warmups)
-        always = [*ordinals[: self.options.warmups], *range(self.options.repeats)]
         cells = [cell for cell in planned.cells if cell.key not in self._beyond]
-        wanted = self._prompt_keys(cells, always)
-        spare = self._prompt_keys(cells, ordinals[self.options.warmups :])
-        return self._prompts.prompts_for_visit(planned.block, wanted, spare)
-
-    def _prompt_keys(self, cells: Sequence[Cell], ordinals: Sequence[int]) -> set[PromptKey]:
-        return {
-            prompt_key(self._shapes, cell, ordinal, row)
-            for cell in cells
-            for ordinal in ordinals
-            for row in range(cell.batch_size)
-        }
+        return self._prompts.prompts_for_visit(planned.block, *prompts_of_visit(self.options, cells))
 
     def outcome(self, planned: PlannedVisit, cell: Cell, outcome: Outcome) -> None:
         """Print the outcome of a cell, and count it."""
