@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,16 +16,13 @@ from bench.errors import MachineError
 from bench.fleet.certificates import NAME
 from bench.fleet.connection import CONNECT_S, METADATA, configure, explained, refuse_other_version
 from bench.fleet.job import Job
-from bench.observe.limits import usable_memory
 from bench.observe.machine import machine_id
 from bench.plan.environments import CONVERSION, environment
 from bench.plan.flags import raw_values
 from bench.plan.venvs import Venvs
-from bench.prepare.conversion_cost import Free, existing_parent, preflight_lines
 from bench.prepare.install import as_they_are
-from bench.prepare.preparation import ASSUMED_PARAMETERS
-from bench.prepare.stage import preparation_for, wanted_artifacts
-from bench.run.planning import plan_for
+from bench.prepare.stage import preparation_for
+from bench.run.planning import plan_for, preflight
 
 Say = Callable[[str], None]
 
@@ -174,12 +170,7 @@ def _plan(arguments: Sequence[str], results: Path) -> list[str]:
     venvs = Venvs(json.dumps(as_they_are([environment(CONVERSION)])), {})
     has_converters = venvs.conversion().python is not None
     found = preparation_for(options, venvs if has_converters else _NO_CONVERTERS, plan.loads, lambda _: None)
-    pending, parameters = [], None
-    if found is not None:
-        parameters = ASSUMED_PARAMETERS if found.expected_facts is None else found.expected_facts.parameters
-        pending = found.pending(wanted_artifacts(plan.loads))
-    free = Free(shutil.disk_usage(existing_parent(results)).free, usable_memory().available_bytes)
-    return preflight_lines(plan, options, pending, parameters, free)
+    return preflight(plan, options, found, plan.loads, results)
 
 
 def measure(request: str, arguments: Sequence[str], config: str | None, every_s: float) -> dict[str, Any]:
