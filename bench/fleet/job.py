@@ -81,7 +81,8 @@ class Job:
         while self.status is None:
             if own is None and not self._held():
                 own = subprocess.Popen([sys.executable, "-m", "bench.fleet.job", str(self.folder)])
-            elif own is not None and own.poll() is not None and self.status is None and not self._held():
+            # Asked in this order: whoever held it has written a status before letting go.
+            elif own is not None and own.poll() is not None and not self._held() and self.status is None:
                 raise MachineError(f"the process of {self.folder} ended with {own.returncode}, and left no status")
             time.sleep(_POLL_S)
             yield self.said

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from distributed import Client, Security, Status, Worker, get_worker
@@ -156,9 +157,11 @@ async def describe(arguments: Sequence[str], config: str | None, dask_worker: Me
 def _described(place: Place, arguments: Sequence[str], config: str | None) -> dict[str, Any]:
     found: dict[str, Any] = {"machine_id": machine_id(), "lines": [], "error": None}
     try:
-        job = place.job("plan")
-        job.write(place.command, arguments, config)
-        found["lines"] = _plan([*arguments, *job.config], place.results)
+        # In a folder of its own: several desks may ask at once.
+        with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            job = Job(Path(folder), place.results)
+            job.write(place.command, arguments, config)
+            found["lines"] = _plan([*arguments, *job.config], place.results)
     except Exception as error:  # noqa: BLE001 - the run itself says what is wrong, and where
         found["error"] = one_line(error)
     return found
