@@ -131,12 +131,12 @@ def score_stored(run: StoredRun, options: Options, venvs: Venvs, seconds: float 
     )
     reference = reference_for(asked.get("reference", "auto"), usable, preparer, texts, questions, context, say)
     allowed = quality_seconds(run.record["plan"]["blocks"], measured.seconds) if seconds is None else seconds
-    keep_answers(run.path, reference)
-    keep_pieces(run, preparer, say)
     rows: list[Row] = []
     scratch = Scratch()
     quality = QualityPass(texts, reference, context, plans, _facts(run, scratch.path), say)
     try:
+        keep_answers(run.path, reference)
+        keep_pieces(run, preparer, say)
         quality.score(usable, measured, allowed, rows.extend)
     finally:
         scratch.remove()
