@@ -24,18 +24,23 @@ Open = Callable[[Iterable[str]], bool]
 class Progress:
     """Counts the visits of a run; ``still_open`` tells which cells of an adaptive run need more blocks.
 
-    ``before`` visits were made by an earlier process.
+    ``before`` visits were made by an earlier process, in ``before_s`` seconds.
     """
 
     def __init__(
-        self, options: Options, visits: Sequence[PlannedVisit], still_open: Open | None = None, before: int = 0
+        self,
+        options: Options,
+        visits: Sequence[PlannedVisit],
+        still_open: Open | None = None,
+        before: int = 0,
+        before_s: float = 0.0,
     ) -> None:
         self._options = options
         self._visits = visits
         self._places = {(one.block, one.position): place for place, one in enumerate(visits)}
         self._open = still_open
         self._since = time.monotonic()
-        self._before = before
+        self._before, self._before_s = before, before_s
         self.begun = 0
 
     def begin(self, planned: PlannedVisit) -> str:
@@ -59,7 +64,7 @@ class Progress:
         spent_s = time.monotonic() - self._since
         left_s = spent_s / self.begun * self._visits_left(planned)
         if self._options.max_time_s is not None:
-            left_s = min(left_s, max(0.0, self._options.max_time_s - spent_s))
+            left_s = min(left_s, max(0.0, self._options.max_time_s - self._before_s - spent_s))
         return f" ({self._at_most}about {format_duration(left_s)} left)"
 
     def _visits_left(self, planned: PlannedVisit) -> int:

@@ -175,8 +175,8 @@ class BenchSession:
         self._write_impossible(selected)
         self.stopper.install()
         still_open = None if self._adaptive is None else self._adaptive.open
-        before = 0 if self._earlier is None else len(self._earlier.whole)
-        self._progress = Progress(self.options, selected.visits, still_open, before)
+        before = (0, 0.0) if self._earlier is None else (len(self._earlier.whole), self._earlier.seconds)
+        self._progress = Progress(self.options, selected.visits, still_open, *before)
         self._interim = InterimReport(self.writer.path, self.options)
 
     def _quality_pass(
