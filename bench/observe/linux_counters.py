@@ -18,9 +18,18 @@ from bench.observe.sysfs import count_of, counts_of, text_of, texts_of
 _SIZE = re.compile(r"(\d+)\s*(|KiB|MiB|GiB)")
 _UNITS = {"": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 
+_OF_NVIDIA = (
+    "; of NVIDIA's GPUs the share of time in NVML's last sample, times the region's",
+    "; NVML's of the process",
+)
+"""What the sources of busy time and of memory say beside, where there are such GPUs."""
+
 
 class LinuxCounters:
-    """The counters of the process ``pid`` on ``device``, which may use the logical CPUs ``cpus`` (``None``: all)."""
+    """The counters of the process ``pid`` on ``device``, which may use the logical CPUs ``cpus`` (``None``: all).
+
+    Each ``…_source`` says what is read, and is ``None`` where the system has no such counter.
+    """
 
     def __init__(
         self,
@@ -44,6 +53,10 @@ class LinuxCounters:
         self._mhz_before: float | None = None
         name = "scaling_cur_freq" if self._clocks else "cpu MHz of /proc/cpuinfo"
         known = self._mhz() is not None
+        beside, held = _OF_NVIDIA if nvidia and nvidia.gpus else ("", "")
+        self.gpu_source: str | None = f"drm-engine-* or drm-cycles-* in the worker's fdinfo{beside}"
+        self.npu_source = "npu_busy_time_us of intel_vpu" if self._npu_busy else None
+        self.memory_source: str | None = f"drm-resident-* in the worker's fdinfo{held}"
         self.clock_source = f"{name}, mean of the CPUs that the process may use" if known else None
 
     def busy(self) -> Reading:

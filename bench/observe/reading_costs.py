@@ -6,17 +6,14 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from pathlib import Path
 from typing import TypedDict
 
-from bench.observe.accelerators import gpus, npus
-from bench.observe.gauges import Counters, Instruments, counters_of
+from bench.observe.accelerators import gpus
+from bench.observe.gauges import Instruments, counters_of
 from bench.observe.memory import memory_of
 from bench.observe.thermal import cpu_temperature_c
-from bench.observe.windows_counters import WindowsCounters
 
 _READINGS = 20
-_NPU_DRIVER = Path("/sys/bus/pci/drivers/intel_vpu")
 
 
 class Observer(TypedDict):
@@ -37,13 +34,13 @@ def observers(instruments: Instruments) -> dict[str, Observer | None]:
         meter = instruments.meter("CUDA" if nvidia else "CPU")
         windows = sys.platform == "win32"
         steps = ", in Windows' steps of 15.6 ms" if windows else ""
-        gpu, npu, held = _sources(counters, nvidia=nvidia)
+        has_gpu = bool(gpus())
         found: Mapping[str, tuple[str | None, Callable[[], object]]] = {
             "memory": ("PeakWorkingSetSize, private bytes" if windows else "VmHWM, USS", lambda: memory_of(pid)),
             "cpu_time": (f"time.process_time_ns in the worker{steps}", time.process_time_ns),
-            "gpu_busy": (gpu, counters.busy),
-            "npu_busy": (npu, counters.busy),
-            "device_memory": (held, counters.device_memory_bytes),
+            "gpu_busy": (counters.gpu_source if has_gpu else None, counters.busy),
+            "npu_busy": (counters.npu_source, counters.busy),
+            "device_memory": (counters.memory_source if has_gpu else None, counters.device_memory_bytes),
             "energy": (meter.source if meter else None, meter.read_j if meter else float),
             "cpu_frequency": (counters.clock_source, counters.clock_mhz),
             "cpu_temperature": ("psutil.sensors_temperatures" if cpu_temperature_c() else None, cpu_temperature_c),
@@ -56,19 +53,6 @@ def observers(instruments: Instruments) -> dict[str, Observer | None]:
             name: None if source is None else Observer(source=source, cost_us=_cost_us(read))
             for name, (source, read) in found.items()
         }
-
-
-def _sources(counters: Counters, *, nvidia: bool) -> tuple[str | None, str | None, str | None]:
-    """What the busy time of GPUs and of NPUs and the memory of devices are read from; ``None`` where they are not."""
-    if isinstance(counters, WindowsCounters):
-        gpu, npu, held = counters.busy_source, counters.busy_source if npus() else None, counters.memory_source
-    else:
-        gpu, held = "drm-engine-* or drm-cycles-* in the worker's fdinfo", "drm-resident-* in the worker's fdinfo"
-        if nvidia:
-            gpu += "; of NVIDIA's GPUs the share of time in NVML's last sample, times the region's"
-            held += "; NVML's of the process"
-        npu = "npu_busy_time_us of intel_vpu" if any(_NPU_DRIVER.glob("*/npu_busy_time_us")) else None
-    return (gpu, npu, held) if gpus() else (None, npu, None)
 
 
 def _cost_us(read: Callable[[], object]) -> float:

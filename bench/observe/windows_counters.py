@@ -179,11 +179,12 @@ class WindowsCounters:
         self._clock = PdhQuery(_PERFORMANCE, pdh=pdh)
         self._base_mhz = base_mhz if base_mhz is not None else _base_mhz()
         known = self._clock.has_counters and self._base_mhz is not None
-        self.busy_source = "GPU Engine, Running Time" if self._engines.has_counters else None
+        self.gpu_source = "GPU Engine, Running Time" if self._engines.has_counters else None
         self.memory_source = "GPU Process Memory" if self._memory.has_counters else None
         self.clock_source = "% Processor Performance x base clock, mean of all CPUs in the region" if known else None
         names = {str(npu["name"]) for npu in npus()}
         self._has_npu = bool(names)
+        self.npu_source = self.gpu_source if names else None
         adapters = _adapters()
         self._named = npu_luids_of(adapters, names)
         self._software = frozenset(luid for luid, name in adapters.items() if name.startswith(_SOFTWARE))

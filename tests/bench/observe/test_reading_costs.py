@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bench.observe import reading_costs
+from bench.observe import reading_costs, windows_counters
 from bench.observe.energy_meter import FoundMeter
 from bench.observe.gauges import Instruments
 from bench.observe.nvidia import NvidiaGpus
@@ -75,25 +75,26 @@ PDH = (
     r"\GPU Process Memory(*)\Dedicated Usage",
     r"\GPU Process Memory(*)\Shared Usage",
 )
+NPU = {"name": "Intel(R) AI Boost"}
 NO_NPU = [True, False, True]
 
 
 @pytest.mark.parametrize(
     ("counters", "npus", "there"),
     [
-        ((), ["one"], [False] * 3),
+        ((), [NPU], [False] * 3),
         (PDH, [], NO_NPU),
-        (PDH, ["one"], [True] * 3),
-        (PDH[:1], ["one"], [True, True, False]),
+        (PDH, [NPU], [True] * 3),
+        (PDH[:1], [NPU], [True, True, False]),
     ],
 )
 def test_a_device_of_windows_is_observed_where_there_is_one_and_a_counter_of_it(
-    monkeypatch: pytest.MonkeyPatch, counters: Sequence[str], npus: list[str], there: list[bool]
+    monkeypatch: pytest.MonkeyPatch, counters: Sequence[str], npus: list[dict[str, str]], there: list[bool]
 ) -> None:
     pdh = Pdh({path: {} for path in counters})
     monkeypatch.setattr(reading_costs, "counters_of", lambda pid, *_: WindowsCounters(pid, pdh))
     monkeypatch.setattr(reading_costs, "gpus", lambda: ["one"])
-    monkeypatch.setattr(reading_costs, "npus", lambda: npus)
+    monkeypatch.setattr(windows_counters, "npus", lambda: npus)
     instruments = Instruments()
     instruments.nvidia = NvidiaGpus(FakeNvml())
     found = observers(instruments)
