@@ -291,7 +291,9 @@ class BenchSession:
         before, self._block = self._block, block
         if before is None or before == block or self.measured == 0:
             return
-        if (line := self._interim.render(before + 1)) is not None:
+        line = self._interim.render(before + 1)
+        # Ctrl-C ends the process that renders too, and the run does not go on.
+        if line is not None and not self.stopper.requested:
             self.say(line)
 
     def _prompts_for(self, planned: PlannedVisit) -> dict[PromptKey, Prompt]:

@@ -315,6 +315,25 @@ def test_it_is_made_where_a_block_has_ended_that_measured_something(make_options
     assert recorded.blocks == [2]
 
 
+def test_a_report_that_ctrl_c_ended_is_not_said_to_be_of_a_run_that_goes_on(
+    make_options: Callable[..., Options],
+) -> None:
+    sweep = ("--backend", "simulated", "--precision", "int4", "--prompt-tokens", "8", "--blocks", "2")
+    plan = make_plan(make_options(*sweep))
+    said: list[str] = []
+    session: Any = BenchSession(make_options(*sweep), plan, "", said.append)
+    session.measured = 1
+
+    def ended_by_ctrl_c(_: int) -> str:
+        session.stopper.requested = True
+        return "so far     no report, and the run goes on: exit status 130"
+
+    session._interim = SimpleNamespace(render=ended_by_ctrl_c)
+    for visit in plan.visits:
+        session._report_so_far(visit.block)
+    assert (session.stopper.requested, said) == (True, [])
+
+
 @pytest.fixture
 def said() -> list[str]:
     return []
