@@ -13,7 +13,8 @@ from typing import Any
 
 from bench.analyse.conditions import Prompts
 from bench.analyse.fleet import build_fleet
-from bench.analyse.fleet_machine import LAKES, Machine, Standing
+from bench.analyse.fleet_machine import LAKES, Machine
+from bench.analyse.machine_runs import MachineRun
 from bench.analyse.read_fleet import Wanted
 from bench.analyse.results import RunAnalysis
 from bench.analyse.variation import variation_of
@@ -115,7 +116,10 @@ def made_machine(
 ) -> Machine:
     """A machine of these runs, the newest first, without a history."""
     begun = FIRST + timedelta(days=len(runs))
-    standing = [Standing(run, prompts or {}, begun - timedelta(days=age)) for age, run in enumerate(runs)]
+    standing = [
+        MachineRun(str(run.record["run_id"]), begun - timedelta(days=age), run, prompts or {})
+        for age, run in enumerate(runs)
+    ]
     return Machine(
         *(name, name, (), f"{generation} CPU", generation, len(runs), len(runs)),
         standing=tuple(standing),

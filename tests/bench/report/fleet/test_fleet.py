@@ -242,7 +242,7 @@ def test_two_machines_of_one_id_are_told_and_kept_apart(tmp_path: Path, capsys: 
 
 @pytest.mark.process
 def test_many_runs_are_read_in_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.analyse.read_history._RUNS_PER_PROCESS", 1)
-    monkeypatch.setattr("bench.analyse.read_history._processors", lambda: 2)
+    monkeypatch.setattr("bench.analyse.machine_runs._RUNS_PER_PROCESS", 1)
+    monkeypatch.setattr("bench.analyse.machine_runs.usable_cpus", lambda: [0, 1])
     two_alike(tmp_path / "results")
     assert len(rows(told(tmp_path / "results", tmp_path / "reports"))) == 2
