@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from bench.analyse.change_points import ChangePoint, change_points
-from bench.analyse.conditions import changes, recorded_at
+from bench.analyse.conditions import changes, recorded_at, venv_of
 from bench.analyse.grouping import group_by
 from bench.analyse.interval import run_spread
 from bench.analyse.machine_runs import MachineRun
@@ -222,9 +222,15 @@ def _turn(number: int, runs: Sequence[MachineRun], series: Sequence[Series]) -> 
         )
         for (metric, slower), places in groups.items()
     )
-    backends = tuple(sorted({series[place].cell.load.backend for place in there}))
+    loads = [series[place].cell.load for place in there]
     differing = (change for low, high in sorted(sides) for change in changes(runs[low].facts, runs[high].facts))
-    return Turn(before, after, moves, backends, tuple(dict.fromkeys(differing)))
+    return Turn(before, after, moves, _venvs(loads, runs[after]), tuple(dict.fromkeys(differing)))
+
+
+def _venvs(loads: Iterable[LoadResult], run: MachineRun) -> tuple[str, ...]:
+    """What changes of packages and variables that concern ``loads`` have as their backend."""
+    found = ({load.backend, venv_of(run.analysis.record, load)} for load in loads)
+    return tuple(sorted(set().union(*found)))
 
 
 ROUNDING = 1e-3
@@ -269,6 +275,6 @@ def _steps(runs: Sequence[MachineRun], before: _Point, after: _Point) -> Iterato
             ratio=ratio,
             verdicts=(there.verdict, here.verdict),
             same_artifact=None if None in digests else digests[0] == digests[1],
-            backends=(new.backend,),
+            venvs=_venvs([new], runs[high]),
             changes=changes(runs[low].facts, runs[high].facts),
         )

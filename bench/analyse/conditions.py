@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from bench.analyse.results import LoadResult, RunAnalysis
+from bench.plan.backends import BACKENDS
 from bench.plan.cells import digest
 from bench.store.reader import StoredRun, as_utc
 
@@ -176,6 +177,23 @@ def packages(record: Mapping[str, Any], venv: str) -> Iterator[tuple[str, str]]:
     yield from ((str(name), str(version)) for name, version in found.items())
 
 
+def venv_of(record: Mapping[str, Any], load: LoadResult) -> str:
+    """The name under which a run records the venv of a load.
+
+    Of a stack with several venvs in one run, the first device that each is for stands in its name: ``ort-genai (DML)``.
+    """
+    venvs: Mapping[str, Any] = record.get("venvs") or {}
+    plain = f"{load.backend} ({load.variant})" if load.variant else load.backend
+    if plain in venvs:
+        return plain
+    begins = f"{load.backend} ({load.variant}, " if load.variant else f"{load.backend} ("
+    by_device = {name[len(begins) : -1]: name for name in venvs if name.startswith(begins)}
+    if load.device_requested in by_device or (spec := BACKENDS.get(load.backend)) is None:
+        return by_device.get(load.device_requested, plain)
+    group = spec.group_for(load.device_requested)
+    return next((name for device, name in by_device.items() if spec.group_for(device) == group), plain)
+
+
 def alike(record: Mapping[str, Any], load: LoadResult) -> str:
     """A digest that two runs share if nothing that is recorded would make ``load`` faster in one of them.
 
@@ -183,10 +201,11 @@ def alike(record: Mapping[str, Any], load: LoadResult) -> str:
     the packages and the environment of the load's own stack.
     The commit of this project stays out: where it does change latencies, runs only seem to vary by more.
     """
-    venv = f"{load.backend} ({load.variant})" if load.variant else load.backend
     values = [*(str(recorded_at(record, *path)) for path in _ALIKE), *limited(record).values()]
     own = (*settings_of(record), *(load.environment or {}).items())
-    return digest([values, sorted(system_versions(record)), sorted(packages(record, venv)), *sorted(own)])
+    return digest(
+        [values, sorted(system_versions(record)), sorted(packages(record, venv_of(record, load))), *sorted(own)]
+    )
 
 
 @dataclass(frozen=True, slots=True)

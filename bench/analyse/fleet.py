@@ -337,7 +337,7 @@ def splits(machines: Sequence[Machine]) -> list[Split]:
             seen.setdefault(change, []).append(machine)
         for place, turn in enumerate(machine.history.turns if machine.history else ()):
             for one in turn.changes:
-                if not one.backends or {*one.backends} & {*turn.backends}:
+                if not one.backends or {*one.backends} & {*turn.venvs}:
                     places = moved.setdefault((one.what, one.before, one.after), {}).setdefault(machine.id, [])
                     places += [place] if place not in places else []
     known = {machine.id: machine for machine in machines}

@@ -122,13 +122,15 @@ class Move:
 class Turn:
     """A place at which cells changed.
 
-    ``before``: the last run of those cells before it; a place in :attr:`History.runs`.
+    Args:
+        before: the last run of those cells before it; a place in :attr:`History.runs`.
+        venvs: those of the cells' stacks, as :attr:`bench.analyse.conditions.Change.backends` names them.
     """
 
     before: int
     after: int
     moves: tuple[Move, ...]
-    backends: tuple[str, ...]
+    venvs: tuple[str, ...]
     changes: tuple[Change, ...]
 
 
@@ -160,7 +162,7 @@ class QualityStep:
     ratio: float | None
     verdicts: tuple[Verdict, Verdict]
     same_artifact: bool | None
-    backends: tuple[str, ...]
+    venvs: tuple[str, ...]
     changes: tuple[Change, ...]
 
 

@@ -238,7 +238,7 @@ def _places(value: float) -> int:
 
 def cause(turn: Turn | QualityStep) -> str:
     """What differs where cells changed: in common and in their own venvs first, then how much in other ones."""
-    own = [change for change in turn.changes if not change.backends or set(change.backends) & set(turn.backends)]
+    own = [change for change in turn.changes if not change.backends or set(change.backends) & set(turn.venvs)]
     elsewhere = len(turn.changes) - len(own)
     packages = plural(elsewhere, "{count} package", "{count} packages")
     if not own and not elsewhere:

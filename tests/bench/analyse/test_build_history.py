@@ -146,7 +146,7 @@ def test_a_cell_that_some_runs_left_out_changes_with_the_others() -> None:
         return [cell(night, level), *([cell(night, level, OPENVINO)] if night % 2 else [])]
 
     (turn,) = of_nights(20, cells).turns
-    assert (turn.before, turn.after, turn.backends) == (9, 10, ("openvino-genai", "ort-genai"))
+    assert (turn.before, turn.after, turn.venvs) == (9, 10, ("openvino-genai", "ort-genai"))
 
 
 def test_a_drift_is_no_turn() -> None:

@@ -23,6 +23,7 @@ from bench.analyse.conditions import (
     run_changes,
     surroundings,
     variant_changes,
+    venv_of,
 )
 from bench.analyse.results import RunAnalysis
 from tests.support.analyses import made_load, made_run, packages
@@ -185,6 +186,34 @@ def test_a_variant_has_the_packages_of_its_own_venv() -> None:
     venvs = {f"ort-genai ({side})": {"packages": {"numpy": side}} for side in "ab"}
     record = RECORD | {"venvs": venvs}
     assert alike(record, made_load(variant="a")) != alike(record, made_load(variant="b"))
+
+
+@pytest.mark.parametrize(
+    ("venvs", "device", "variant", "found"),
+    [
+        (["ort-genai", "openvino-genai"], "DML", "", "ort-genai"),
+        (["ort-genai (CPU)", "ort-genai (DML)"], "DML", "", "ort-genai (DML)"),
+        (["ort-genai (OPENVINO.CPU)", "ort-genai (DML)"], "OPENVINO.GPU", "", "ort-genai (OPENVINO.CPU)"),
+        (["ort-genai (a, CPU)", "ort-genai (a, DML)", "ort-genai (b)"], "DML", "a", "ort-genai (a, DML)"),
+        (["ort-genai (a, CPU)", "ort-genai (a, DML)", "ort-genai (b)"], "DML", "b", "ort-genai (b)"),
+        ([], "DML", "", "ort-genai"),
+    ],
+)
+def test_the_venv_of_a_load_is_told_by_its_device_where_a_stack_has_several(
+    venvs: Sequence[str], device: str, variant: str, found: str
+) -> None:
+    load = replace(made_load(variant=variant), device_requested=device)
+    assert venv_of({"venvs": dict.fromkeys(venvs)}, load) == found
+
+
+def test_packages_of_a_device_with_a_venv_of_its_own_tell_runs_apart() -> None:
+    records = [
+        RECORD | {"venvs": {f"ort-genai ({device})": {"packages": {"numpy": own}} for device, own in versions.items()}}
+        for versions in ({"CPU": "1", "DML": "1"}, {"CPU": "1", "DML": "2"})
+    ]
+    on_cpu, on_gpu = (replace(made_load(), device_requested=device) for device in ("CPU", "DML"))
+    assert alike(records[0], on_cpu) == alike(records[1], on_cpu)
+    assert alike(records[0], on_gpu) != alike(records[1], on_gpu)
 
 
 FIRST = {"began_at": "2026-11-22T10:00:00+00:00", "ended_at": "2026-11-22T10:40:00+00:00", "reason": "killed"}

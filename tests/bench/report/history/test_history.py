@@ -6,21 +6,27 @@ import json
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench.analyse import machine_runs as reading
-from bench.analyse.read_history import read_history
+from bench.analyse.build_history import build_history
+from bench.analyse.machine_runs import machine_run
+from bench.analyse.read_history import MachineHistory, read_history
 from bench.commands.history import main
 from bench.errors import UsageError
 from bench.plan.cells import Load
+from bench.report.history.history_text import sentences
 from bench.report.index import MOST_HEADLINE
 from bench.store.digests import record_digests
 from bench.store.reader import StoredRun, open_run
+from tests.support.analyses import made_cell, made_load, made_run
 from tests.support.datasets import collected
-from tests.support.nights import ask, run_day, run_id, write_night
+from tests.support.nights import FIRST, ask, run_day, run_id, write_night
 
 
 def told(results: Path, reports: Path, *arguments: str) -> dict[str, Any]:
@@ -381,3 +387,20 @@ def test_of_a_dataset_no_run_of_another_machine_is_opened(
     assert read_history([], tmp_path / "dataset").machine_id == "other"
     with pytest.raises(UsageError, match=r"no run is of it; there are runs of m+ \(10 runs\) and other \(1 run\)"):
         read_history([], tmp_path / "dataset", "x")
+
+
+def test_a_package_in_the_venv_of_a_device_is_named_where_the_cells_of_that_device_changed() -> None:
+    loads = [replace(made_load(), load_key=device, device_requested=device) for device in ("CPU", "DML")]
+    runs = []
+    for night in range(12):
+        new = night >= 7
+        cells = [
+            made_cell([level * (1 + night % 2 / 100)] * 3, load=load)
+            for load, level in zip(loads, (10, 12 if new else 10), strict=True)
+        ]
+        versions = {"CPU": "1", "DML": "2" if new else "1"}
+        venvs = {f"ort-genai ({device})": {"packages": {"ort": version}} for device, version in versions.items()}
+        run = made_run(f"run{night}", cells, venvs=venvs)
+        runs.append(machine_run(f"run{night}", FIRST + timedelta(days=night), run, {}, scores=True))
+    said = sentences(MachineHistory("m" * 16, "a machine", build_history(runs, 0.03)))[0]
+    assert said.endswith("Changed there: ort 1 -> 2 (in ort-genai (DML)).")
