@@ -71,7 +71,9 @@ def _with_prompt_sets(runs: Iterable[MachineRun]) -> Iterator[MachineRun]:
     for run in runs:
         lengths = dict.fromkeys(cell.prompt_tokens for cell in run.analysis.cells)
         known = {length: sets.setdefault((_model(run), length), []) for length in lengths}
-        yield replace(run, prompt_sets={one: _prompt_set(known[one], run.prompts.get(one, {})) for one in lengths})
+        yield replace(
+            run, prompt_sets={one: _prompt_set(known[one], run.analysis.prompts.get(one, {})) for one in lengths}
+        )
 
 
 def _prompt_set(known: list[dict[str, str]], asked: Mapping[str, str]) -> int:

@@ -7,10 +7,10 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from bench.analyse.results import LoadResult, RunAnalysis
+from bench.analyse.results import LoadResult, Prompts, RunAnalysis
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import digest
-from bench.store.reader import StoredRun, as_utc
+from bench.store.reader import as_utc
 
 _COMPARED: Sequence[tuple[str, Sequence[str], bool]] = (
     ("model", ("model", "name"), True),
@@ -37,9 +37,6 @@ DRIVER_OF = "driver of "
 
 NAMED = frozenset((*(what for what, _, _ in _COMPARED), *MACHINE, *_LIMITS))
 """What :func:`mismatches` names."""
-
-Prompts = Mapping[int, Mapping[str, str]]
-"""Prompt tokens -> name of a prompt -> digest of its ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,32 +118,24 @@ def limited(record: Mapping[str, Any]) -> dict[str, str]:
     return {what: value for what, value in limits_of(record).items() if value not in (WHOLE, NO_LIMIT)}
 
 
-def prompts_of(run: StoredRun) -> Prompts:
-    """What a run asked, warm-ups included."""
-    names = ("prompt_tokens", "prompt_id", "prompt_digest")
-    table = run.table("generations", names)
-    found: dict[int, dict[str, str]] = {}
-    for length, name, ids in zip(*(table[column].to_pylist() for column in names), strict=True):
-        if name is not None:
-            found.setdefault(length, {})[name] = ids
-    return found
-
-
 def _machines(base: Mapping[str, Any], head: Mapping[str, Any]) -> tuple[Any, Any]:
     there, here = (recorded_at(record, "machine", "cpu", "name") for record in (base, head))
     return (there, here) if there != here else ((there, base.get("machine_id")), (here, head.get("machine_id")))
 
 
-def prompts_differ(base: StoredRun, head: StoredRun) -> Mismatch | None:
-    """Whether a prompt of the same name has other ids in the two runs."""
-    there, here = (prompts_of(run) for run in (base, head))
+def prompts_differ(there: Prompts, here: Prompts) -> Mismatch | None:
+    """Whether a prompt of the same name has other ids in two runs."""
     changed = sum(
         there.get(length, {}).get(name, ids) != ids for length, asked in here.items() for name, ids in asked.items()
     )
-    if not changed:
-        return None
     count = sum(len(asked) for asked in there.values())
-    return Mismatch("prompts", count, changed, True)
+    return Mismatch("prompts", count, changed, True) if changed else None
+
+
+def run_mismatches(base: RunAnalysis, head: RunAnalysis) -> tuple[Mismatch, ...]:
+    """The :func:`mismatches` of two runs, what differs about their prompts first."""
+    prompts = prompts_differ(base.prompts, head.prompts)
+    return (*((prompts,) if prompts else ()), *mismatches(base.record, head.record))
 
 
 def recorded_at(record: Mapping[str, Any], *path: str) -> Any:

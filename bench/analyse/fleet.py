@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from backends.spec import hardware_of
 from bench.analyse.comparison import Difference, compare
-from bench.analyse.conditions import DRIVER_OF, changes, mismatches
+from bench.analyse.conditions import DRIVER_OF, changes, mismatches, prompts_differ
 from bench.analyse.fleet_machine import Machine, Tried
 from bench.analyse.grouping import group_by
 from bench.analyse.interval import Estimate, between_runs, paired
@@ -218,9 +218,9 @@ def _apart(
         yield Apart("simulated", there.load.device_verdict, here.load.device_verdict)
     if there.load.ran_on != here.load.ran_on:
         yield Apart("device", there.load.ran_on, here.load.ran_on)
-    asked, others = (one.prompts.get(here.prompt_tokens, {}) for one in (base, head))
-    if changed := sum(asked.get(name, ids) != ids for name, ids in others.items()):
-        yield Apart("prompts", len(asked), changed)
+    asked, others = ({0: one.analysis.prompts.get(here.prompt_tokens, {})} for one in (base, head))
+    if prompts := prompts_differ(asked, others):
+        yield Apart("prompts", prompts.base, prompts.head)
     padded = there.padded_prompt_tokens, here.padded_prompt_tokens
     if None not in padded and padded[0] != padded[1]:
         yield Apart("padded", *padded)

@@ -10,7 +10,7 @@ from multiprocessing import get_context
 from typing import Any, TypeVar
 
 from backends.process import usable_cpus
-from bench.analyse.conditions import Fact, Interruption, Prompts, interruptions, prompts_of, recorded_at, surroundings
+from bench.analyse.conditions import Fact, Interruption, interruptions, recorded_at, surroundings
 from bench.analyse.results import LoadResult, RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.store.reader import StoredRun
@@ -40,7 +40,6 @@ class MachineRun:
     run_id: str
     created_at: datetime
     analysis: RunAnalysis
-    prompts: Prompts
     variants: int = 0
     prompt_sets: Mapping[int, int] = field(default_factory=dict)
 
@@ -85,12 +84,10 @@ def read_machine_run(run: StoredRun, created_at: datetime, *, scores: bool) -> M
     Raises:
         StoreError: a file of the run cannot be read, or holds what no run writes.
     """
-    return machine_run(run.run_id, created_at, analyse_run(run, levels_only=True), prompts_of(run), scores=scores)
+    return machine_run(run.run_id, created_at, analyse_run(run, levels_only=True), scores=scores)
 
 
-def machine_run(
-    run_id: str, created_at: datetime, analysis: RunAnalysis, prompts: Prompts, *, scores: bool
-) -> MachineRun:
+def machine_run(run_id: str, created_at: datetime, analysis: RunAnalysis, *, scores: bool) -> MachineRun:
     """Keep of an analysis what :class:`MachineRun` says; ``scores`` as of :func:`read_machine_run`."""
     loads = {load.load_key: _packed(load, scores=scores) for load in analysis.loads}
     # A load that neither the plan nor a row knows is that of its cells alone.
@@ -101,7 +98,7 @@ def machine_run(
     kept = replace(
         analysis, record={**analysis.record, "plan": plan}, cells=cells, loads=tuple(loads.values()), samples=()
     )
-    return MachineRun(run_id, created_at, kept, prompts, len(analysis.cells) - len(cells))
+    return MachineRun(run_id, created_at, kept, len(analysis.cells) - len(cells))
 
 
 _LONG = ("cells", "loads")

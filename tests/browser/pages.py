@@ -155,7 +155,7 @@ def large_history(folder: Path) -> Path:
             for prompt in (32, 128, 512, 1024, 2048)
         ]
         run = with_quality(made_run(f"run{night}", cells), made_quality([8.0 if night < 5 else 9.0, 12.0]))
-        runs.append(machine_run(f"run{night}", first + timedelta(days=night), run, {}, scores=True))
+        runs.append(machine_run(f"run{night}", first + timedelta(days=night), run, scores=True))
     path = folder / "history.html"
     path.write_text(
         history_page(MachineHistory("m" * 16, "a machine", build_history(runs, 0.03))), encoding="utf-8", newline="\n"

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from bench.analyse.build_history import build_history
-from bench.analyse.conditions import Change, Prompts
+from bench.analyse.conditions import Change
 from bench.analyse.machine_runs import MachineRun, machine_run
-from bench.analyse.results import CellResult, LoadResult
+from bench.analyse.results import CellResult, LoadResult, Prompts
 from bench.analyse.timeline import History, Series
 from tests.support.analyses import made_cell, made_load, made_run
 
@@ -29,7 +29,7 @@ def cell(night: int, level: float, load: LoadResult = ORT, prompt_tokens: int = 
 
 def read_run(night: int, cells: Sequence[CellResult], prompts: Prompts | None = None, **record: Any) -> MachineRun:
     run, created_at = made_run(f"run{night:02}", cells, **record), FIRST + timedelta(days=night)
-    return machine_run(f"run{night:02}", created_at, run, prompts or {}, scores=True)
+    return machine_run(f"run{night:02}", created_at, replace(run, prompts=prompts or {}), scores=True)
 
 
 def of_nights(count: int, cells: Callable[[int], Sequence[CellResult]], record: Any = lambda night: {}) -> History:

@@ -164,9 +164,9 @@ def test_what_a_run_does_not_record_keeps_nothing_apart() -> None:
 
 def test_prompts_with_other_ids_are_kept_apart() -> None:
     cells = [made_cell(SLOW, 32)]
-    base = made_machine("base", [made_run("1", cells)], prompts={32: {"a": "x", "b": "y"}})
-    same = made_machine("same", [made_run("2", cells)], prompts={32: {"a": "x"}})
-    other = made_machine("other", [made_run("3", cells)], prompts={32: {"a": "z", "b": "y"}})
+    base = made_machine("base", [replace(made_run("1", cells), prompts={32: {"a": "x", "b": "y"}})])
+    same = made_machine("same", [replace(made_run("2", cells), prompts={32: {"a": "x"}})])
+    other = made_machine("other", [replace(made_run("3", cells), prompts={32: {"a": "z", "b": "y"}})])
     (question,) = fleet_of(base, same, other).questions
     assert [[(one.why, one.head) for one in figure.apart] for figure in question.figures] == [[], [], [("prompts", 1)]]
 

@@ -20,7 +20,7 @@ def read_run(
 ) -> MachineRun:
     cells = [made_cell([10.0, 10.0], load=made_load(variant=variant))]
     run = with_quality(made_run(f"run{night}", cells, venvs=packages(ort=version)), quality, artifact)
-    return machine_run(f"run{night}", FIRST + timedelta(days=night), run, {}, scores=True)
+    return machine_run(f"run{night}", FIRST + timedelta(days=night), run, scores=True)
 
 
 def history(*qualities: Quality | None) -> History:

@@ -401,6 +401,6 @@ def test_a_package_in_the_venv_of_a_device_is_named_where_the_cells_of_that_devi
         versions = {"CPU": "1", "DML": "2" if new else "1"}
         venvs = {f"ort-genai ({device})": {"packages": {"ort": version}} for device, version in versions.items()}
         run = made_run(f"run{night}", cells, venvs=venvs)
-        runs.append(machine_run(f"run{night}", FIRST + timedelta(days=night), run, {}, scores=True))
+        runs.append(machine_run(f"run{night}", FIRST + timedelta(days=night), run, scores=True))
     said = sentences(MachineHistory("m" * 16, "a machine", build_history(runs, 0.03)))[0]
     assert said.endswith("Changed there: ort 1 -> 2 (in ort-genai (DML)).")

@@ -36,9 +36,7 @@ def view(*known: tuple[Any, str, str]) -> MachineHistory:
     for night, (quality, artifact, version) in enumerate(known):
         run = made_run(f"run{night}", [made_cell([10.0, 10.0])], venvs=packages(ort=version))
         name = f"run{night}"
-        runs.append(
-            machine_run(name, FIRST + timedelta(days=night), with_quality(run, quality, artifact), {}, scores=True)
-        )
+        runs.append(machine_run(name, FIRST + timedelta(days=night), with_quality(run, quality, artifact), scores=True))
     return MachineHistory("m" * 16, "a machine", build_history(runs, 0.03))
 
 
@@ -71,7 +69,7 @@ def test_loads_of_one_stack_that_changed_together_share_a_sentence() -> None:
             for precision, factor in zip(("int4", "int8"), factors, strict=True)
         ]
         run = made_run(f"run{night}", [made_cell([10.0], load=load) for load in own])
-        runs.append(machine_run(f"run{night}", FIRST + timedelta(days=night), run, {}, scores=True))
+        runs.append(machine_run(f"run{night}", FIRST + timedelta(days=night), run, scores=True))
     said = sentences(MachineHistory("m" * 16, "a machine", build_history(runs, 0.03)))[0]
     assert said.startswith(
         "Perplexity of ort-genai CPU int4 and ort-genai CPU int8: +10.0 % to +20.0 % between run run0"
