@@ -126,6 +126,41 @@ def _blobs(folder: Path) -> frozenset[str]:
     return frozenset(file.name for file in folder.glob("*.blob"))
 
 
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What OpenVINO is asked for in a load.
+
+    Args:
+        properties: of the compilation, whichever stack calls for it.
+    """
+
+    device: str
+    options: LoadOptions
+    cache: BlobCache
+    properties: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, artifact: Path, device: str, options: LoadOptions) -> Setup:
+        """The setup of a load as its options say."""
+        cache = BlobCache.for_load(options, artifact, device)
+        return cls(device, options, cache, common_properties(device, options, cache))
+
+    def evidence(self, read: Mapping[str, str]) -> dict[str, Any]:
+        """The fields of :class:`backends.contract.Evidence` that properties of the compiled model tell.
+
+        Called once, right after the load.
+        """
+        threads = read.get("INFERENCE_NUM_THREADS")
+        return {
+            "inference_precision": read.get("INFERENCE_PRECISION_HINT"),
+            "kv_cache_precision": read.get("KV_CACHE_PRECISION"),
+            "activation_quantization": activation_quantization(self.options.precision, read),
+            "threads": int(threads) if threads else None,
+            "compile_cache": self.cache.outcome(),
+            "changed_hints": changed_hints(self.properties, read),
+        }
+
+
 def common_properties(device: str, options: LoadOptions, cache: BlobCache) -> dict[str, Any]:
     """The properties of the original document, the CPU threads, and the types of the KV cache and of computation.
 
