@@ -111,8 +111,8 @@ class Device:
 
     Args:
         name: the name by which ``load`` takes it, in the stack's canonical spelling, e.g. ``CPU`` or ``GPU.0``.
-        adapter: the adapter that it is, as the system's counters name it: on Linux its PCI address
-            (``0000:00:02.0``), on Windows its locally unique id in hex without leading zeros (``d1c2``).
+        adapter: the adapter that it is, as the system's counters name it: on Linux by :func:`pci_address`, on Windows
+            by :func:`locally_unique`.
     """
 
     name: str
@@ -120,6 +120,24 @@ class Device:
     driver: str | None = None
     memory_bytes: int | None = None
     adapter: str | None = None
+
+
+def pci_address(domain: int, bus: int, device: int, function: int = 0) -> str | None:
+    """An adapter as Linux names it, e.g. ``0000:00:02.0``.
+
+    ``None`` for zeros: a driver that does not tell leaves them, and they are the address of the host bridge.
+    """
+    place = (domain, bus, device, function)
+    return "{:04x}:{:02x}:{:02x}.{:x}".format(*place) if any(place) else None
+
+
+def locally_unique(number: int | bytes) -> str | None:
+    """An adapter as Windows names it, e.g. ``d1c2``: its LUID in hex; bytes as they lie in memory, the low half first.
+
+    ``None`` for 0, by which a driver does not tell.
+    """
+    value = number if isinstance(number, int) else int.from_bytes(number, "little")
+    return f"{value:x}" if value else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from backends.contract import (
     UnsupportedError,
     installed_versions,
     one_line,
+    pci_address,
     require_file,
     variable_set,
 )
@@ -88,11 +89,12 @@ def _accelerators(kind: str) -> list[Device]:
 
 def _pci_address(properties: Any) -> str | None:
     """The adapter by which Linux' counters name a GPU; Windows' have another id, which torch does not tell."""
-    parts = [getattr(properties, f"pci_{part}_id", None) for part in ("domain", "bus", "device")]
-    if sys.platform == "win32" or None in parts:
+    if sys.platform == "win32":
         return None
-    domain, bus, device = parts
-    return f"{domain:04x}:{bus:02x}:{device:02x}.0"
+    try:
+        return pci_address(properties.pci_domain_id, properties.pci_bus_id, properties.pci_device_id)
+    except AttributeError:
+        return None
 
 
 def _remedy(device: str) -> str:

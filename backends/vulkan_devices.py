@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from backends.contract import Device
+from backends.contract import Device, locally_unique, pci_address
 from backends.spec import hardware_of
 
 _CPU = 4
@@ -188,7 +188,5 @@ def _device(library: Any, handle: ctypes.c_void_p, index: int, gpus: int) -> Vul
 
 def _adapter(ids: _Id, pci: _Pci) -> str | None:
     if sys.platform == "win32":
-        return f"{int.from_bytes(bytes(ids.luid), 'little'):x}" if ids.luid_valid else None
-    place = (pci.domain, pci.bus, pci.device, pci.function)
-    # A driver that does not know the extension leaves zeros, which are the address of the host bridge.
-    return "{:04x}:{:02x}:{:02x}.{:x}".format(*place) if any(place) else None
+        return locally_unique(bytes(ids.luid)) if ids.luid_valid else None
+    return pci_address(pci.domain, pci.bus, pci.device, pci.function)
