@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from backends.reasons import in_one_line
+from backends.spec import PREFIX_CACHING
 
 StepCallback = Callable[[Sequence[int]], None]
 """Takes the ids of one decode step, one per sequence, the moment they are on the host."""
@@ -152,6 +153,11 @@ class LoadOptions:
     precision: str
     threads: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def prefix_caching(self) -> bool:
+        """Whether the stack's prefix cache is on, see :class:`backends.spec.PrefixCache`."""
+        return self.extra.get(PREFIX_CACHING) == "on"
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ class Transformers(ScoredBySession):
         require_file(artifact, "config.json", "Hugging Face model")
         if options.threads is not None:
             torch.set_num_threads(options.threads)
-        kept = KeptCache() if options.extra.get("prefix_caching") == "on" else None
+        kept = KeptCache() if options.prefix_caching else None
         return TransformersSession(_read(artifact, options.precision, _torch_name(device)), kept)
 
 

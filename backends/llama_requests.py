@@ -124,7 +124,7 @@ class LlamaRequests(ABC):
         self._size = (0, 0)
         self._most_in_a_batch = 0
         self._context_facts: Mapping[str, str] = {}
-        self._caches = options.extra.get("prefix_caching") == "on"
+        self._caches = options.prefix_caching
         self._rows: list[list[int]] = []
 
     # -- what a binding does

@@ -106,10 +106,6 @@ def _attention_backend(options: LoadOptions) -> str:
     return str(options.extra.get("attention_backend", "PA"))
 
 
-def _caches(options: LoadOptions) -> bool:
-    return options.extra.get("prefix_caching") == "on"
-
-
 def _not_compiled(device: str, error: Exception) -> ArtifactError:
     return ArtifactError(f"OpenVINO could not compile the model for {device}: {one_line(error)}")
 
@@ -117,12 +113,12 @@ def _not_compiled(device: str, error: Exception) -> ArtifactError:
 def _attention(options: LoadOptions) -> dict[str, Any]:
     attention = _attention_backend(options)
     if attention != "PA":
-        if _caches(options):
+        if options.prefix_caching:
             raise UnsupportedError(
                 f"OpenVINO GenAI has a prefix cache with attention_backend=PA alone, not {attention}"
             )
         return {"ATTENTION_BACKEND": attention}
-    return {"ATTENTION_BACKEND": attention, "scheduler_config": _scheduler(prefix_caching=_caches(options))}
+    return {"ATTENTION_BACKEND": attention, "scheduler_config": _scheduler(prefix_caching=options.prefix_caching)}
 
 
 def _scheduler(*, prefix_caching: bool) -> Any:
@@ -183,7 +179,7 @@ class OpenVinoSession:
             device=named or device,
             device_source="read-back" if named else "accepted",
             note=_note(device, self._printed, read)
-            + (" The pipeline's scheduler was given prefix caching." if _caches(options) else ""),
+            + (" The pipeline's scheduler was given prefix caching." if options.prefix_caching else ""),
             attention_backend=_attention_backend(options) if device != _NPU else None,
             versions=installed_versions("openvino-genai", "openvino"),
             **self._setup.evidence(read),
