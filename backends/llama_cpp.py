@@ -111,16 +111,10 @@ class LlamaSession(LlamaRequests):
         except ValueError:
             return None
 
-    def _make_context(self, sequences: int, cells: int, cache: tuple[int, ...], attention: int) -> int | None:
-        parameters = llama.LlamaContextParams()
-        parameters.n_ctx = cells
-        parameters.n_seq_max = sequences
-        parameters.type_k, parameters.type_v = cache
-        parameters.flash_attn_type = attention
+    def _make_context(self, sequences: int, cells: int) -> int | None:
+        parameters = self._set_up(llama.LlamaContextParams(), sequences, cells)
         # Else a GPU that llama.cpp sees computes the long prompts of a model on the CPU.
         parameters.op_offload = parameters.offload_kqv = self._vulkan is not None
-        if self.options.threads is not None:
-            parameters.n_threads = parameters.n_threads_batch = self.options.threads
         try:
             self._context = llama.LlamaContext(self._model, parameters, verbose=False)
         except (ValueError, RuntimeError):

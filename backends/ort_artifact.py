@@ -91,14 +91,10 @@ class OrtArtifact:
         if others or (own is None and provider.graph is not None):
             built_for = ", ".join(others) or "the CPU"
             raise ArtifactError(f"{self.folder} was built for {built_for}, not for {device}; build it for {device}")
-        told_type = named.get(own or "", {}).get("device_type")
         asked = device.partition(".")[2] or "CPU"
-        if kind in OPENVINO_PROVIDERS and str(told_type or asked).upper().removesuffix(".0") != asked.removesuffix(
-            ".0"
-        ):
-            raise ArtifactError(
-                f"{self.folder} names OpenVINO's device {told_type}; ask for --device {kind}.{told_type}"
-            )
+        told = str(named.get(own or "", {}).get("device_type") or asked)
+        if kind in OPENVINO_PROVIDERS and told.upper().removesuffix(".0") != asked.removesuffix(".0"):
+            raise ArtifactError(f"{self.folder} names OpenVINO's device {told}; ask for --device {kind}.{told}")
         return None if kind == "CPU" else own
 
 

@@ -211,5 +211,5 @@ def test_what_the_binding_itself_refuses_is_the_reason(library: Library, tmp_pat
 
 def test_logits_are_float32(library: Library, tmp_path: Path) -> None:
     session: Any = load(tmp_path, "CPU")
-    assert session._make_context(1, 256, (1, 1), 1)
+    assert session._make_context(1, 256)
     assert (session._logits(2).dtype, session._logits(2)[1]) == (np.float32, 2)
