@@ -9,6 +9,8 @@ Errors, and the status that each gives the row::
         └── DeviceUnavailableError unsupported  the device is not here, or not usable as it is
 """
 
+import re
+import shlex
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -104,6 +106,13 @@ def cannot_cut_back(stack: str) -> UnsupportedError:
 def variable_set(name: str, value: str, *, windows: bool = sys.platform == "win32") -> str:
     """How a variable of the environment is set before nox is called; in PowerShell, ``set`` is something else."""
     return f"$env:{name} = '{value}'" if windows else f"{name}={value}"
+
+
+def program(file: str, *, windows: bool = sys.platform == "win32") -> str:
+    """A program as it is typed before its arguments; PowerShell takes for a text what begins with a quotation mark."""
+    if not windows:
+        return shlex.quote(file)
+    return file if re.fullmatch(r"[\w.:\\-]+", file) else "& '{}'".format(file.replace("'", "''"))
 
 
 @dataclass(frozen=True, slots=True)
