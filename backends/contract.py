@@ -12,9 +12,8 @@ Errors, and the status that each gives the row::
 import re
 import shlex
 import sys
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -337,27 +336,14 @@ class Scores:
     log_probs: Any = None
 
 
-class ScoredBySession(ABC):
-    """:meth:`ScoringBackend.score` of a stack whose sessions have a method ``score`` that takes the texts."""
-
-    @abstractmethod
-    def load(self, artifact: Path, device: str, options: LoadOptions) -> Any:
-        """See :meth:`Backend.load`."""
-
-    def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
-        """Load the model, and let go of it when its session has scored ``texts``."""
-        with closing(self.load(artifact, device, options)) as session:
-            yield from session.score(texts)
-
-
-class ScoringBackend(Backend, Protocol):
-    """A stack that tells what a model thinks of given tokens, in a process of its own that is not timed.
+class ScoringSession(Session, Protocol):
+    """A loaded model that tells what it thinks of given tokens, in a process of its own that is not timed.
 
     The harness asks only where the table says so (:attr:`backends.spec.BackendSpec.scores`).
     """
 
-    def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
-        """Load the model as :meth:`Backend.load` does for a timing, and score ``texts``.
+    def score(self, texts: Sequence[Text]) -> Iterator[Scores]:
+        """Score ``texts``.
 
         Yields:
             each scored position once, those of a text in ascending order. The caller may stop early: what comes first
@@ -365,5 +351,15 @@ class ScoringBackend(Backend, Protocol):
 
         Raises:
             UnsupportedError: this device or this artifact gives neither logits nor log-probabilities.
-            BackendError: as :meth:`Backend.load`, and anything else that the stack could not do.
+            BackendError: anything else that the stack could not do.
+        """
+
+
+class ScoringBackend(Backend, Protocol):
+    """A stack that loads a model otherwise to score texts: it is asked in the place of a :class:`ScoringSession`."""
+
+    def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
+        """Load the model as :meth:`Backend.load` does for a timing, as far as that goes, and score ``texts``.
+
+        It yields and raises what :meth:`ScoringSession.score` and :meth:`Backend.load` do.
         """

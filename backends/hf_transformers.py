@@ -18,7 +18,6 @@ from backends.contract import (
     Evidence,
     GenerationDetails,
     LoadOptions,
-    ScoredBySession,
     Scores,
     StepCallback,
     Text,
@@ -51,7 +50,7 @@ _ACCELERATORS = {"CUDA": "https://download.pytorch.org/whl/cu130", "XPU": "https
 """Device family -> an index of torch builds that have it."""
 
 
-class Transformers(ScoredBySession):
+class Transformers:
     """The transformers stack in eager mode."""
 
     def devices(self) -> list[Device]:

@@ -17,7 +17,6 @@ from backends.contract import (
     DeviceUnavailableError,
     Evidence,
     LoadOptions,
-    ScoredBySession,
     installed_versions,
     one_line,
 )
@@ -34,7 +33,7 @@ _WHOLE_MODEL = 1_000_000
 _log = LlamaLog()
 
 
-class LlamaCpp(ScoredBySession):
+class LlamaCpp:
     """The llama.cpp stack, as it comes ready-made."""
 
     def __init__(self) -> None:

@@ -14,7 +14,6 @@ from backends.contract import (
     DeviceUnavailableError,
     Evidence,
     LoadOptions,
-    ScoredBySession,
     installed_versions,
 )
 from backends.llama_requests import LlamaLog, LlamaRequests, model_in, not_loaded
@@ -30,7 +29,7 @@ def _take(level: int, text: bytes, _: Any) -> None:
     _log.take(level, text.decode("utf-8", "replace"))
 
 
-class LlamaCppPython(ScoredBySession):
+class LlamaCppPython:
     """The llama.cpp stack as its user compiles it, on the CPU."""
 
     def __init__(self) -> None:

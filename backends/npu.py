@@ -29,7 +29,6 @@ from backends.contract import (
     Evidence,
     GenerationDetails,
     LoadOptions,
-    ScoredBySession,
     Scores,
     StepCallback,
     Text,
@@ -53,7 +52,7 @@ _NATIVE_ERRORS = (RuntimeError, OSError)
 """What an error in the library's C++ code is in Python; on Windows ``ctypes`` makes ``OSError`` of it."""
 
 
-class IntelNpuLibrary(ScoredBySession):
+class IntelNpuLibrary:
     """The NPU library. Without an NPU it would run OpenVINO's CPU device and still say NPU: so it is asked first."""
 
     def devices(self) -> list[Device]:

@@ -19,7 +19,6 @@ from backends.contract import (
     Evidence,
     GenerationDetails,
     LoadOptions,
-    ScoredBySession,
     Scores,
     StepCallback,
     Text,
@@ -33,7 +32,7 @@ from backends.openvino_config import Setup, listed, read_back, require, vocabula
 AUTO = "AUTO"
 
 
-class OptimumIntel(ScoredBySession):
+class OptimumIntel:
     """The optimum-intel stack, on models that are OpenVINO IR already; it exports nothing here."""
 
     def __init__(self) -> None:

@@ -123,7 +123,7 @@ class BackendSpec:
             :func:`backends.hf_weights.quantization_of`.
         refuses: device family -> why this stack cannot run there, whatever the machine has.
         scores: device families on which the stack tells what a model thinks of given tokens, see
-            :class:`backends.contract.ScoringBackend`.
+            :class:`backends.contract.ScoringSession`.
         profiled: device families on which the stack's own profile tells where the work is placed.
         tested_on: devices that the contract suite loads it on, in venvs that ``nox -s tests`` makes: what installs
             without a compiler and runs without a GPU or NPU.
