@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,10 @@ from safetensors import SafetensorError
 
 from backends.contract import (
     ArtifactError,
-    BackendError,
     Device,
     DeviceUnavailableError,
     Evidence,
-    GenerationDetails,
     LoadOptions,
-    Scores,
-    StepCallback,
-    Text,
     UnsupportedError,
     installed_versions,
     one_line,
@@ -30,7 +24,7 @@ from backends.contract import (
 )
 from backends.hf_model import MAJOR, attention_of, read_model
 from backends.spec import ORIGINAL, name_among
-from backends.torch_loop import KeptCache, StoredWeights, format_of, greedy, last_position, scores
+from backends.torch_loop import KeptCache, StoredWeights, TorchSession, format_of
 
 _TYPES = {
     "fp32": torch.float32,
@@ -143,27 +137,10 @@ def _reason(artifact: Path, error: Exception) -> str:
     )
 
 
-class TransformersSession:
+class TransformersSession(TorchSession):
     """A loaded model."""
 
-    def __init__(self, model: Any, kept: KeptCache | None = None) -> None:
-        self._model = model
-        self._kept = kept
-        self._arguments = last_position(model)
-
-    def generate(self, prompts: Sequence[Sequence[int]], new_tokens: int, on_step: StepCallback) -> GenerationDetails:
-        """One forward pass for the prompt, one for each later step; the cache is made anew, unless it is kept."""
-        try:
-            greedy(self._model, prompts, new_tokens, on_step, self._arguments, self._kept)
-        except RuntimeError as error:
-            raise BackendError(f"transformers could not generate: {one_line(error)}") from error
-        return GenerationDetails()
-
-    def score(self, texts: Sequence[Text]) -> Iterator[Scores]:
-        try:
-            yield from scores(self._model, texts, self._arguments)
-        except (RuntimeError, IndexError) as error:
-            raise BackendError(f"transformers could not score the texts: {one_line(error)}") from error
+    stack = "transformers"
 
     def evidence(self) -> Evidence:
         """Device, types and attention are read from the loaded model, threads from torch."""
@@ -187,9 +164,6 @@ class TransformersSession:
             versions=installed_versions("transformers", "torch", *(["torchao"] if "int8" in stored.shares else [])),
             **stored.evidence,
         )
-
-    def close(self) -> None:
-        self._model = None
 
 
 def _stored(model: Any) -> StoredWeights:
