@@ -11,10 +11,9 @@ from contextlib import ExitStack
 from typing import Any
 
 from bench import PROJECT_ROOT
+from bench.cli import INTERRUPTED
 from bench.prepare.installers import FOREIGN
 
-INTERRUPTED = 128 + signal.SIGINT
-"""The exit status of a command that Ctrl-C ended."""
 CONTROL_C_EXIT = 0xC000013A
 """Windows' status of a process that Ctrl-C, Ctrl-Break or the end of its console ended."""
 

@@ -3,7 +3,6 @@
 ``python -m bench.commands clean [--remove]``.
 """
 
-import argparse
 import json
 import time
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from filelock import Timeout
 
+from bench.cli import Parser, command
 from bench.prepare.cache import MANIFEST, ArtifactStore, cache_root, remove
 from bench.prepare.conversion_cost import gigabytes
 from bench.scratch import abandoned, remove_abandoned
@@ -68,9 +68,10 @@ def remove_kept(root: Path, items: Sequence[Kept]) -> list[Kept]:
     return stayed
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@command
+def main(arguments: Sequence[str]) -> int:
     """List the cache and, on request, remove it; the exit status is 1 if some of it stayed."""
-    parser = argparse.ArgumentParser(prog="nox -s clean --", description="Say what lies in the cache of models.")
+    parser = Parser(prog="nox -s clean --", description="Say what lies in the cache of models.")
     parser.add_argument("--remove", action="store_true", help="remove it all (it is made again when it is needed)")
     options = parser.parse_args(arguments)
     root = cache_root()

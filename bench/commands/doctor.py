@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from bench.cli import Parser, print_refusal
-from bench.errors import BenchError, UsageError
+from bench.cli import Parser, command
 from bench.measure.child_process import worker_variables
 from bench.observe.bandwidth import read_bandwidth
 from bench.observe.gauges import Instruments
@@ -26,14 +25,12 @@ from bench.run.guard.found import line
 _TAKEN = ("backend", "device", "worker")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@command
+def main(arguments: Sequence[str]) -> int:
     """Probe the stacks and print what was found; returns the exit status."""
-    try:
-        given = {name.removeprefix("aipc_"): value for name, value in vars(_parser().parse_args(arguments)).items()}
-        options = resolve_options(given, Path.cwd())
-        venvs = Venvs.from_environment(options.workers)
-    except UsageError as error:
-        return print_refusal(error)
+    given = {name.removeprefix("aipc_"): value for name, value in vars(_parser().parse_args(arguments)).items()}
+    options = resolve_options(given, Path.cwd())
+    venvs = Venvs.from_environment(options.workers)
     names = options.backends if given["backend"] else [name for name, spec in BACKENDS.items() if not spec.simulated]
     system = system_facts()
     usable = limits()
@@ -41,11 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = (*check_machine(Instruments()), *judge_environment(worker_variables(threads), threads))
     print(*_machine_lines(usable), *system_lines(system), *map(line, found), sep="\n", flush=True)
     stacks = [stack for name in names for stack in stacks_of(BACKENDS[name], venvs, options.devices)]
-    try:
-        probes = probe(stacks)
-    except BenchError as error:
-        return print_refusal(error)
-    for text in full_lines([one for asked in probes for one in diagnose(asked, system)]):
+    for text in full_lines([one for asked in probe(stacks) for one in diagnose(asked, system)]):
         print(text)
     for text in _lock_lines(stacks):
         print(text)

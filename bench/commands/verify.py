@@ -5,7 +5,7 @@ from pathlib import Path
 
 from filelock import Timeout
 
-from bench.cli import Parser, one_line, print_refusal
+from bench.cli import Parser, command, one_line, print_refusal
 from bench.commands.stored_runs import add_folders, add_runs
 from bench.errors import BenchError
 from bench.prepare.cache import ArtifactStore, cache_root, remove
@@ -15,17 +15,15 @@ from bench.store.lookup import all_folders, find_folders
 from bench.store.reader import open_run
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@command
+def main(arguments: Sequence[str]) -> int:
     """Check the runs that ``arguments`` name, else the newest one; returns 1 where one is not as it was recorded."""
-    try:
-        parser = _parser()
-        asked = parser.parse_args(arguments)
-        if asked.remove and not asked.artifacts:
-            parser.error("--remove is for --artifacts: what was measured is never removed")
-        named = find_folders(asked.runs, asked.results_dir) if asked.runs else []
-        folders = named if named or asked.artifacts else all_folders(asked.results_dir)[-1:]
-    except BenchError as error:
-        return print_refusal(error)
+    parser = _parser()
+    asked = parser.parse_args(arguments)
+    if asked.remove and not asked.artifacts:
+        parser.error("--remove is for --artifacts: what was measured is never removed")
+    named = find_folders(asked.runs, asked.results_dir) if asked.runs else []
+    folders = named if named or asked.artifacts else all_folders(asked.results_dir)[-1:]
     if asked.artifacts:
         return _artifacts(ArtifactStore(cache_root(asked.cache_dir)), folders, remove_them=asked.remove)
     status = 0
