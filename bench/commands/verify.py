@@ -1,14 +1,12 @@
 """``python -m bench.commands verify [RUN …]``: whether stored runs, or artifacts, are as they were recorded."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-
-from filelock import Timeout
 
 from bench.cli import Parser, command, one_line, print_refusal
 from bench.commands.stored_runs import add_folders, add_runs
 from bench.errors import BenchError
-from bench.prepare.cache import ArtifactStore, cache_root, remove
+from bench.prepare.cache import ArtifactStore, cache_root
 from bench.prepare.check import check_artifacts, check_model
 from bench.store.digests import differences
 from bench.store.lookup import all_folders, find_folders
@@ -67,8 +65,8 @@ def _artifacts(store: ArtifactStore, runs: Sequence[Path], *, remove_them: bool)
     print(f"{store.root}: artifacts checked: {count}, not as they were made: {len(damaged)}")
     if damaged and not remove_them:
         print("add --remove to remove those, which are then made again when they are needed")
-    for line in _removed(store, damaged) if remove_them else ():
-        print(line)
+    for path in damaged if remove_them else ():
+        print(f"{'removed' if store.remove(path, path.name) else 'in use, stayed'}: {path}")
     return 1 if damaged else status
 
 
@@ -81,17 +79,6 @@ def _models_of(folder: Path, store: ArtifactStore) -> tuple[list[str], set[str]]
     # A folder in Hugging Face format is measured where it lies.
     own = {model.get("digest")} if model.get("kind") == "directory" else set()
     return lines, {digest for digest in digests if digest is not None} - own
-
-
-def _removed(store: ArtifactStore, folders: Sequence[Path]) -> Iterator[str]:
-    for folder in folders:
-        try:
-            with store.lock(folder.name, timeout=0):
-                remove(folder)
-        except (Timeout, OSError):
-            yield f"in use, stayed: {folder}"
-            continue
-        yield f"{'stayed in part' if folder.exists() else 'removed'}: {folder}"
 
 
 def _parser() -> Parser:
