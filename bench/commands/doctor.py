@@ -13,7 +13,7 @@ from bench.observe.machine import machine_facts
 from bench.observe.memory import memory_cap
 from bench.observe.packages import locked
 from bench.plan.backends import BACKENDS
-from bench.plan.flags import BY_NAME
+from bench.plan.flags import add_flags
 from bench.plan.options import resolve_options
 from bench.plan.venvs import Venvs
 from bench.run.doctor.diagnose import diagnose, full_lines, system_lines, usable_line
@@ -22,13 +22,11 @@ from bench.run.doctor.system import system_facts
 from bench.run.guard.before import check_machine, judge_environment
 from bench.run.guard.found import line
 
-_TAKEN = ("backend", "device", "worker")
-
 
 @command
 def main(arguments: Sequence[str]) -> int:
     """Probe the stacks and print what was found; returns the exit status."""
-    given = {name.removeprefix("aipc_"): value for name, value in vars(_parser().parse_args(arguments)).items()}
+    given = vars(_parser().parse_args(arguments))
     options = resolve_options(given, Path.cwd())
     venvs = Venvs.from_environment(options.workers)
     names = options.backends if given["backend"] else [name for name, spec in BACKENDS.items() if not spec.simulated]
@@ -73,6 +71,5 @@ def _parser() -> Parser:
         description="Say which devices each stack can use on this machine, and how to mend the others.",
         epilog="Without these every stack is asked whose environment is there; with them, theirs are installed first.",
     )
-    for name in _TAKEN:
-        parser.add_argument(BY_NAME[name].option, **BY_NAME[name].arguments())
+    add_flags(parser, ("backend", "device", "worker"))
     return parser

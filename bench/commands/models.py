@@ -7,7 +7,7 @@ from bench.cli import command, print_refusal
 from bench.commands import say
 from bench.errors import PrepareError
 from bench.measure.prompt_keys import shapes_of
-from bench.plan.flags import parser
+from bench.plan.flags import raw_values
 from bench.plan.venvs import Venvs
 from bench.prepare.stage import preparation_for, wanted_artifacts
 from bench.run.planning import plan_for
@@ -20,9 +20,7 @@ def main(arguments: Sequence[str]) -> int:
 
     What cannot be made is said, and the others are made.
     """
-    given = vars(parser().parse_args(list(arguments)))
-    flags = {name.removeprefix("aipc_"): value for name, value in given.items()}
-    options, plan = plan_for(flags, Path.cwd())
+    options, plan = plan_for(raw_values(arguments, pytests=False), Path.cwd())
     preparer = preparation_for(options, Venvs.from_environment(options.workers), plan.loads, say)
     if preparer is None:
         say("nothing to prepare: these backends need no model")

@@ -15,7 +15,7 @@ from bench.commands.stored_runs import add_folders
 from bench.errors import UsageError
 from bench.plan import values as v
 from bench.plan.environments import to_json
-from bench.plan.flags import BY_NAME
+from bench.plan.flags import add_flags
 from bench.plan.options import Options, resolve_options
 from bench.plan.venvs import Venvs
 from bench.report.language import speaking
@@ -66,7 +66,7 @@ def _run(asked: Namespace) -> StoredRun:
 def _options(asked: Namespace, run: StoredRun) -> Options:
     """The options that say where the model and the stacks are."""
     recorded = run.record.get("options") or {}
-    given = {name: getattr(asked, BY_NAME[name].destination) for name in _SHARED}
+    given = {name: getattr(asked, name) for name in _SHARED}
     return resolve_options({**given, "model": recorded.get("model")}, Path.cwd())
 
 
@@ -80,8 +80,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--max-time", metavar="TIME", help="how long it may take, e.g. 10m (default: as long as at the end of that run)"
     )
-    for name in _SHARED:
-        parser.add_argument(BY_NAME[name].option, **BY_NAME[name].arguments())
+    add_flags(parser, _SHARED)
     add_folders(parser)
     add_language(parser)
     return parser
