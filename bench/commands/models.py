@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bench.cli import command, print_refusal
 from bench.commands import say
-from bench.errors import PrepareError
+from bench.errors import MachineError, PrepareError
 from bench.measure.prompt_keys import shapes_of
 from bench.plan.flags import raw_values
 from bench.plan.venvs import Venvs
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
     for wanted in wanted_artifacts(plan.loads):
         try:
             say(f"{' '.join(filter(None, wanted))}: {preparer.artifact(*wanted).path}")
-        except PrepareError as error:
+        except (PrepareError, MachineError) as error:
             status = print_refusal(error)
     if options.quality:
         texts = texts_of(book, {cell.prompt_tokens for cell in plan.cells})
