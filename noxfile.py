@@ -80,8 +80,9 @@ from bench.plan.environments import (  # noqa: E402
     from_json,
     known_groups,
 )
+from bench.plan.venvs import Venv  # noqa: E402
 from bench.prepare import install  # noqa: E402
-from bench.prepare.install import Outcome, reason  # noqa: E402
+from bench.prepare.install import Outcome  # noqa: E402
 from bench.prepare.installers import Uv  # noqa: E402
 from bench.prepare.locks import problem  # noqa: E402
 from bench.prepare.resolve import renew, resolve_all  # noqa: E402
@@ -154,7 +155,7 @@ def harness(session: nox.Session, group: str = HARNESS) -> str:
 def python_of(session: nox.Session, group: str, outcome: Outcome) -> str:
     """The interpreter of a venv without which nothing can go on."""
     if "python" not in outcome:
-        session.error(f"nothing works without the {group} venv, and it cannot be made: {reason(outcome)}")
+        session.error(f"nothing works without the {group} venv, and it cannot be made: {Venv.told(outcome).reason}")
     return str(outcome["python"])
 
 
@@ -443,7 +444,7 @@ def tests(session: nox.Session) -> None:
     made = venvs(session, map(environment, contract_groups()))
     for group, outcome in made.items():
         if "python" not in outcome:
-            session.error(f"the tests need every stack, and {group} cannot be had: {reason(outcome)}")
+            session.error(f"the tests need every stack, and {group} cannot be had: {Venv.told(outcome).reason}")
     known = install.as_they_are(map(environment, all_groups()))
     for name, spec in BACKENDS.items():
         if spec.group and not spec.tested_on and not {"python", "unsupported"} & set(known[spec.group]):

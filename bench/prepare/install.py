@@ -148,11 +148,6 @@ def as_they_are(environments: Iterable[Environment]) -> dict[str, Outcome]:
     return outcomes
 
 
-def reason(outcome: Outcome) -> str:
-    """Why there is no venv, in one line."""
-    return str(outcome.get("unsupported") or outcome["failed"][-1])
-
-
 # -- how venvs are made -----------------------------------------------------------------------------------------------
 
 

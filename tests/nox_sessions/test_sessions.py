@@ -301,7 +301,7 @@ def test_a_part_that_fails_fails_the_session(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_tests_need_every_stack(finished: Finished) -> None:
-    with pytest.raises(AbortedError, match="ort-genai cannot be had: ERROR: No matching distribution found"):
+    with pytest.raises(AbortedError, match="ort-genai cannot be had: No matching distribution found"):
         noxfile.tests(FakeSession(failing="onnxruntime-genai", errors=ERRORS))
 
 
