@@ -184,7 +184,7 @@ def finish_together(session: nox.Session, python: str, *commands: Sequence[str],
     for arguments in commands:
         tell(session, python, arguments)
     shown, *beside = ([python, *arguments] for arguments in commands)
-    status = child.run_together(shown, beside, variables)
+    status = child.run(shown, variables, beside)
     if status:
         raise SystemExit(status)
 
