@@ -8,9 +8,10 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from backends.held_files import remove_file
 from bench.errors import StoreError
 from bench.store.dataset import MANIFEST, Manifest, is_data_file, read_manifest
-from bench.store.files import remove_file, write_bytes
+from bench.store.files import write_bytes
 from bench.store.machine_names import MACHINES
 from bench.store.remote import ORIGIN, Store
 

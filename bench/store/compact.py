@@ -9,9 +9,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from backends.bounded_json import parse_json
+from backends.held_files import remove_file
 from bench.errors import StoreError, cause
 from bench.store.bounds import open_parquet
-from bench.store.files import remove_file, write_tables
+from bench.store.files import write_tables
 
 COMPACT_NAME = "all.parquet"
 _GATHERED = b"aipc_bench.gathered_parts"

@@ -12,11 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from filelock import FileLock, Timeout
 
+from backends.held_files import remove_file
 from backends.no_secrets import without_secrets
 from bench.errors import StoreError
 from bench.store.compact import compact, parts_ever, rewrite
 from bench.store.digests import DIGESTS, record_digests
-from bench.store.files import remove_file, write_json, write_table
+from bench.store.files import write_json, write_table
 from bench.store.reader import StoredRun
 from bench.store.schema import SCHEMA_VERSION, TABLES
 

@@ -125,7 +125,7 @@ def test_a_part_that_another_program_holds_is_not_counted_again(folder: Path, mo
         raise PermissionError(errno.EACCES, "used by another process")
 
     monkeypatch.setattr(Path, "unlink", in_use)
-    monkeypatch.setattr("bench.store.files.time.sleep", lambda _: None)
+    monkeypatch.setattr("backends.held_files.time.sleep", lambda _: None)
     compact(folder)
     assert sum(pq.read_metadata(path).num_rows for path in live_files(folder)) == rows
 
