@@ -147,16 +147,21 @@ class RunWriter:
         made = as_table(table, self.run_id, rows)
         if not rows:
             return
-        gone = bool(self.record) and not (self.path / "run.json").exists()
-        if gone:
-            self._write_record(self.record)
+        gone = self._gone()
         self._parts += 1
         write_table(self.path / table / f"part-{self._parts:05d}.parquet", made)
-        if gone:
-            raise StoreError(
-                f"{self.path} was removed while the run went on, with what it held: `nox -s bench -- --resume` "
-                "measures that again"
-            )
+        if gone is not None:
+            raise gone
+
+    def _gone(self) -> StoreError | None:
+        """That the run's folder is gone, which is made again then with its run.json; ``None`` where it is there."""
+        if not self.record or (self.path / "run.json").exists():
+            return None
+        self._write_record(self.record)
+        return StoreError(
+            f"{self.path} was removed while the run went on, with what it held: `nox -s bench -- --resume` "
+            "measures that again"
+        )
 
     def gather(self, table: str) -> None:
         """Gather the parts of ``table`` into one file, which is faster to read; more parts may follow.
@@ -167,8 +172,14 @@ class RunWriter:
             compact(self.path / table)
 
     def finish(self, reason: str, detail: Mapping[str, Any] | None = None) -> None:
-        """Gather the parts of each table into one file, then write end.json with the reason and further facts."""
+        """Gather the parts of each table into one file, then write end.json with the reason and further facts.
+
+        Raises:
+            StoreError: it cannot be written; or the run's folder is gone, as for :meth:`rows`: it has no end then.
+        """
         try:
+            if (gone := self._gone()) is not None:
+                raise gone
             for table in TABLES:
                 self.gather(table)
             with suppress(OSError):

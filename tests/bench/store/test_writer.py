@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import errno
 import json
+import shutil
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -231,3 +233,12 @@ def test_a_table_that_a_run_lacks_is_begun(writer: RunWriter, generation_row: Ma
     writer.finish("finished")
     replace_rows(open_run(writer.path), "generations", pc.scalar(value=True), [generation_row()])
     assert open_run(writer.path).table("generations").num_rows == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps a folder in which a file is open")
+@pytest.mark.fault("removed")
+def test_a_run_that_is_removed_before_its_end_has_none_and_can_be_carried_on(writer: RunWriter) -> None:
+    shutil.rmtree(writer.path)
+    with pytest.raises(StoreError, match="was removed while the run went on, with what it held: `nox -s bench"):
+        writer.finish("finished")
+    assert (open_run(writer.path).unfinished, goes_on(writer.path)) == (True, False)
