@@ -25,13 +25,17 @@ def run(command: Sequence[str], variables: Mapping[str, str]) -> int:
     nox's ``session.run`` returns at the second Ctrl-C, while the command still writes to the console.
     """
     break_as_interrupt()
-    with subprocess.Popen(command, env={**surroundings(), **variables}) as child:
-        # Who ends nox means what it runs: a scheduler of a fleet would go on for ever.
-        before = signal.signal(signal.SIGTERM, lambda *_: child.terminate())
-        try:
+    # Who ends nox means what it runs: a scheduler of a fleet would go on for ever.
+    asked: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
+    try:
+        with subprocess.Popen(command, env={**surroundings(), **variables}) as child:
+            signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+            if asked:
+                child.terminate()
             return wait(child)
-        finally:
-            signal.signal(signal.SIGTERM, before)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def run_quietly(command: Sequence[str], variables: Mapping[str, str], show: Callable[[str], None]) -> int:
