@@ -18,7 +18,6 @@ from bench.metrics import CHARTED
 from bench.plan.cells import Request
 from bench.report import metric_words
 from bench.report.drawing.canvas import (
-    LOG_FROM,
     Chart,
     Draw,
     Drawing,
@@ -32,6 +31,7 @@ from bench.report.drawing.canvas import (
     spaced,
     tick_label,
     value_axis,
+    wide,
 )
 from bench.report.drawing.panels import along_panels, spread_panels
 from bench.report.drawing.style import ACCENT, MUTED, SOLID, TEXT, Dashes, LineStyle, line_styles
@@ -171,7 +171,7 @@ class RunCharts:
                 draw,
                 words.format(metric=named),
                 values,
-                logarithmic=metric == "ttft_ms" or max(values) / min(values) >= LOG_FROM,
+                logarithmic=metric == "ttft_ms" or wide(values),
                 both=metric != "ratio" and (not self.one_way or metric in CHARTED[:2]),
             )
             yield Chart(title, drawn, metric if metric in ITL_NAMES else "")
@@ -243,8 +243,7 @@ class RunCharts:
                 self._draw_tradeoff(canvas, axes, place, point, cost)
 
         title = shape_name(*one.shape) + (_(" (simulated)") if one.simulated else "")
-        suited = max(latencies) / min(latencies) >= LOG_FROM
-        return self._chart(title, draw, _(cost.label), latencies, logarithmic=suited)
+        return self._chart(title, draw, _(cost.label), latencies, logarithmic=wide(latencies))
 
     def _draw_tradeoff(
         self, canvas: Drawing, axes: Any, place: tuple[float, float], point: TradeoffPoint, cost: _Cost
