@@ -1,7 +1,5 @@
 """What the guard found, as notes: a note per kind, numbered, and the numbers beside the cells that it touches."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Numbers and foreign strings as people read them. What was not measured is blank, never zero."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from bench.analyse.interval import Estimate

@@ -1,11 +1,10 @@
 """From a stored run to the files of its report, and to the lines that a terminal ends with."""
 
-from __future__ import annotations
-
 import webbrowser
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
 
 from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
@@ -38,7 +37,7 @@ class ReportPaths:
     action_benchmark: Path = Path("github-action-benchmark.json")
 
     @classmethod
-    def below(cls, folder: Path) -> ReportPaths:
+    def below(cls, folder: Path) -> Self:
         return cls(*(folder / name for name in astuple(cls())))
 
 

@@ -1,7 +1,5 @@
 """What the report of one run claims: values without words, built once and put into words by each renderer."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime

@@ -2,8 +2,6 @@
 
 # ruff: noqa: RUF001 - en dashes and signs of multiplication are meant
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """How cells and figures of a comparison are written, in the language that is chosen."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 

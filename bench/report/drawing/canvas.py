@@ -1,7 +1,5 @@
 """What every chart shares: a figure in the report's style on its way into a page, its axes, and its editions."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager

@@ -3,8 +3,6 @@
 To lay out and draw axes takes longer than all that a panel shows, so panels with the same axes share a frame.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache

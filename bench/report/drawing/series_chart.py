@@ -3,8 +3,6 @@
 Path data that the page draws itself: a run of 300 cells has 600 of these drawings.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
