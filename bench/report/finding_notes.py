@@ -86,11 +86,7 @@ def finding_notes(analysis: RunAnalysis, naming: Naming) -> list[Note]:
 
 def serious_for_answer(analysis: RunAnalysis, notes: Sequence[Note]) -> list[Note]:
     """The serious notes about the run as a whole, or about a cell that the answer ranks: to be seen before a number."""
-    ranked = [
-        cell
-        for ranking in analysis.rankings
-        for cell in (ranking.winner, *(one.contestant for one in ranking.rivals), *ranking.not_compared)
-    ]
+    ranked = [cell for ranking in analysis.rankings for cell in ranking.contestants]
     keys = {None, *(key for cell in ranked for key in (cell.cell_key, cell.load.load_key))}
 
     def counts(finding: Finding) -> bool:

@@ -86,11 +86,6 @@ def signed_percent(value: str) -> str:
     return value[0] + chosen().percent.format(localized(value[1:]))
 
 
-def percent(share: float) -> str:
-    """A share in percent."""
-    return chosen().percent.format(localized(f"{100 * share:.3g}"))
-
-
 def namers(
     analysis: RunAnalysis,
 ) -> tuple[Callable[[CellResult], Callable[[], str]], Callable[[LoadResult], Callable[[], str]]]:
