@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.analyse.grouping import group_by
-from bench.analyse.results import CellResult, Finding, RunAnalysis
+from bench.analyse.results import AskedCell, CellResult, Finding, RunAnalysis
 from bench.findings import SEVERITIES
 from bench.report import finding_words
 from bench.report.names import Naming, cell_name
@@ -60,10 +60,11 @@ class Note:
         ]
 
 
-def finding_notes(analysis: RunAnalysis, naming: Naming) -> list[Note]:
-    """The notes of a run, the weightiest kind first."""
+def finding_notes(analysis: RunAnalysis, naming: Naming, beyond: Sequence[CellResult] = ()) -> list[Note]:
+    """The notes of a run, the weightiest kind first; ``beyond`` are cells that are not shown and may have findings."""
+    cells: list[CellResult | AskedCell] = [*analysis.failed, *analysis.unreached, *beyond, *analysis.cells]
     about = {load.load_key: naming.of(load) for load in analysis.loads}
-    about |= {cell.cell_key: cell_name(naming, cell) for cell in analysis.cells}
+    about |= {cell.cell_key: cell_name(naming, cell) for cell in cells}
 
     def line(finding: Finding) -> str:
         name = about.get(_about(finding) or "")

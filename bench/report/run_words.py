@@ -134,7 +134,7 @@ def incomplete(view: RunView) -> list[str]:
         )
         shown = len(view.analysis.cells)
         shapes = plural(len(view.groups), "{count} request shape", "{count} request shapes")
-        found.append(sentence.format(shown=number(shown, 0), cells=number(shown + view.beyond, 0), shapes=shapes))
+        found.append(sentence.format(shown=number(shown, 0), cells=number(shown + len(view.beyond), 0), shapes=shapes))
     if chosen := view.selection:
         sentence = _("Narrowed to {selected} of {planned} planned cells, each counted once per block.")
         if chosen.get("by"):
