@@ -11,9 +11,10 @@ import pytest
 from bench.analyse.results import Finding
 from bench.analyse.run import analyse_run
 from bench.report import run_view
-from bench.report.names import cell_name
+from bench.report.names import cell_name, shape_name
 from bench.report.render import finish_run
 from bench.report.run_view import RunView, on_a_page, view_run
+from bench.report.run_words import adaptive_end
 from bench.store.reader import open_run
 from tests.support.stored_runs import FakeRun
 
@@ -60,6 +61,17 @@ def test_findings_about_cells_that_are_not_shown_name_them(
     finding = Finding("drift", "warning", "it rose", "Look.", "cell", None, last.cell_key)
     (note,) = on_a_page(view_run(replace(view.analysis, findings=(finding,)))).notes
     assert note.lines == (f"{cell_name(view.names, last)}: it rose",)
+
+
+def test_cells_that_are_not_shown_have_numbers_all_the_same(
+    view: RunView, per_shape: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_view, "MOST_CELLS", per_shape)
+    last = view.groups[-1].rows[0].cell
+    adaptive = {"target": 0.05, "blocks": 12, "not_reached": [last.cell_key], "reached": 41, "cells": 42}
+    end = {"reason": "finished", "detail": {"adaptive": adaptive}}
+    said = adaptive_end(on_a_page(view_run(replace(view.analysis, end=end))))
+    assert f"these did not: {view.names.of(last.load)} at {shape_name(*last.shape)}." in said
 
 
 def test_a_shape_that_is_too_large_is_shown_all_the_same(view: RunView, monkeypatch: pytest.MonkeyPatch) -> None:
