@@ -341,7 +341,9 @@ def _latency_sentence(view: RunView, overview: Overview, claimed: str) -> str:
 
 def verdict_sentence(view: RunView) -> str:
     """What the sentences of the answer may claim."""
-    fewest = min((ranking.blocks for ranking in view.analysis.rankings), default=0)
+    if not view.analysis.rankings:
+        return _("Nothing is ranked: all that was measured is broken.")
+    fewest = min(ranking.blocks for ranking in view.analysis.rankings)
     blocks = plural(fewest, "{count} block", "{count} blocks")
     if view.verdict:
         return _(
@@ -353,6 +355,11 @@ def verdict_sentence(view: RunView) -> str:
         "A first look at {blocks}: no verdict is claimed, this says what was measured lowest. For a verdict, measure "
         "at least {enough} blocks:"
     ).format(blocks=blocks, enough=VERDICT_BLOCKS)
+
+
+def verdict_command(view: RunView) -> str:
+    """What would measure blocks enough for a verdict; blank where there is one, or nothing that could have one."""
+    return "" if view.verdict or not view.analysis.rankings else VERDICT_COMMAND
 
 
 def all_sentences(view: RunView) -> list[str]:
