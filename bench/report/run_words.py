@@ -344,6 +344,11 @@ def verdict_sentence(view: RunView) -> str:
     if not view.analysis.rankings:
         return _("Nothing is ranked: all that was measured is broken.")
     fewest = min(ranking.blocks for ranking in view.analysis.rankings)
+    if not fewest:
+        return _(
+            "No verdict is claimed: some were measured in other blocks alone. For a verdict, measure all of them in at "
+            "least {enough} blocks:"
+        ).format(enough=VERDICT_BLOCKS)
     blocks = plural(fewest, "{count} block", "{count} blocks")
     if view.verdict:
         return _(
