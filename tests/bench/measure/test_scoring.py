@@ -62,7 +62,7 @@ def ask(other_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> As
         file.write(SCORES)
     monkeypatch.setitem(BACKENDS, "simulated", SCORING)
     timeouts = Timeouts(start_s=30, open_s=30, load_s=1, generation_s=1)
-    facts = RunFacts("0" * 16, "model", None, None, 1, 0, 0, timeouts, tmp_path)
+    facts = RunFacts("0" * 16, "model", None, None, timeouts, tmp_path)
 
     def one(
         how: str = "",
@@ -216,7 +216,7 @@ def ask_for_profile(other_root: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     with (other_root / "backends" / "odd.py").open("a", encoding="utf-8") as file:
         file.write(PROFILE)
     monkeypatch.setitem(BACKENDS, "simulated", PROFILED)
-    facts = RunFacts("0" * 16, "model", None, None, 1, 0, 0, Timeouts(start_s=30, open_s=30, load_s=30), tmp_path)
+    facts = RunFacts("0" * 16, "model", None, None, Timeouts(start_s=30, open_s=30, load_s=30), tmp_path)
 
     def one(device: str = "DML.0", precision: str = "int4", load_plan: LoadPlan = HERE) -> Placement | None:
         return profile_load(Load("simulated", device, precision), load_plan, facts, tmp_path / "profile", PROMPT)
