@@ -17,7 +17,10 @@ class Machines:
         self.known = dict(known)
 
     def of(self, record: Mapping[str, Any]) -> tuple[str, str | None]:
-        """The machine that measured a run, and where another one has the same id, what is to be said of it."""
+        """The machine that measured a run, and where another one has the same id, what is to be said of it.
+
+        ``record``: as a stored run has it, whose parts are of the types that they should be.
+        """
         facts = _facts(record)
         plain = re.sub(r"[^0-9A-Za-z_-]", "_", facts["machine_id"])[:64] or "unknown"
         others: list[Mapping[str, Any]] = []
@@ -32,15 +35,12 @@ class Machines:
 
 
 def _facts(record: Mapping[str, Any]) -> dict[str, Any]:
-    machine = record.get("machine")
-    machine = machine if isinstance(machine, Mapping) else {}
-    cpu = machine.get("cpu")
-    cpu = cpu if isinstance(cpu, Mapping) else {}
-    kept = {name: value for name in _OF_CPU if isinstance(value := cpu.get(name), str | int)}
-    memory = machine.get("memory_bytes")
+    machine = record.get("machine") or {}
+    cpu = machine.get("cpu") or {}
+    kept = {name: cpu[name] for name in _OF_CPU if cpu.get(name) is not None}
     return {
-        "machine_id": str(record.get("machine_id") or "unknown"),
-        "machine": {"cpu": kept, "memory_bytes": memory if isinstance(memory, int) else None},
+        "machine_id": record.get("machine_id") or "unknown",
+        "machine": {"cpu": kept, "memory_bytes": machine.get("memory_bytes")},
     }
 
 

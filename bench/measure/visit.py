@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from bench.errors import WorkerCrashed, WorkerError, WorkerFailed, WorkerTimeout
 from bench.measure.attempt import Attempt, LoadPlan, RunFacts, start_worker
 from bench.measure.prompt_keys import prompt_keys
 from bench.measure.settling import warm_up
-from bench.measure.store_rows import failure_row, load_row, success_row
+from bench.measure.store_rows import Row, failure_row, load_row, success_row
 from bench.measure.verdict import Placement, weight_bits, why_not_as_asked
 from bench.measure.worker import Generated
 from bench.observe.clocks import Moment
@@ -57,19 +57,13 @@ class Outcome:
         )
 
 
-@dataclass(slots=True)
-class _Series:
-    """The rows of one cell so far."""
+_Series = list[Row]
+"""The rows of one cell so far, in the order of its generations."""
 
-    rows: list[dict[str, Any]] = field(default_factory=list)
 
-    def add(self, row: dict[str, Any], *, warmup: bool) -> None:
-        place = sum(one["warmup"] is warmup for one in self.rows)
-        self.rows.append(row | {"iteration": place, "warmup": warmup})
-
-    @property
-    def timed(self) -> list[dict[str, Any]]:
-        return [row for row in self.rows if not row["warmup"]]
+def _place(series: _Series, *, warmup: bool) -> int:
+    """That of the next generation of ``series``; warm-ups are counted on their own."""
+    return sum(row["warmup"] is warmup for row in series)
 
 
 class Visit:
@@ -94,8 +88,6 @@ class Visit:
         self.placement = placement
         self._attempts = 0
         self._attempt: Attempt | None = None
-        self._broken: WorkerError | None = None
-        self._broken_load_id = ""
         self._tried_again = False
 
     @property
@@ -109,22 +101,20 @@ class Visit:
             WorkerError: the cell has no number; the row with the reason is committed.
             Interrupted: the user asked to stop; what was measured is committed.
         """
-        try:
-            attempt = self._ready()
-        except WorkerError as error:
-            row = failure_row(cell, self.planned.block, self._broken_load_id, self._attempts, error)
+        attempt = self._ready()
+        if (error := attempt.error) is not None:
+            row = failure_row(cell, self.planned.block, attempt.load_id, attempt.number, error)
             self.writer.rows("generations", [row])
-            raise
+            raise error
         return self._ask(cell, attempt)
 
     def close(self) -> None:
         attempt, self._attempt = self._attempt, None
-        if attempt is not None:
+        if attempt is not None and attempt.error is None:
             self._end(attempt)
 
     def _ready(self) -> Attempt:
-        if self._broken is not None:
-            raise self._broken
+        """The process to be asked; one that did not load has an error, which all cells get without another try."""
         if self._attempt is None:
             self._attempts += 1
             load_id = f"{self.planned.id}/a{self._attempts}"
@@ -136,10 +126,6 @@ class Visit:
                 self._end(attempt)
                 if self._tries_again(attempt, error):
                     return self._ready()
-                # Its other cells get the same reason without another try.
-                self._broken = error
-                self._broken_load_id = attempt.load_id
-                raise
             self._attempt = attempt
         return self._attempt
 
@@ -192,7 +178,8 @@ class Visit:
         return True
 
     def _ask(self, cell: Cell, attempt: Attempt) -> Outcome:
-        series, warm = _Series(), False
+        series: _Series = []
+        warm = False
         try:
             self._warm_up(cell, attempt, series)
             warm = True
@@ -202,13 +189,13 @@ class Visit:
             self._bury(attempt, error)
             # What crashed in a timed generation is not measured again. Else the row of the load alone has the reason.
             if warm or not self._tries_again(attempt, error):
-                block, timed = self.planned.block, len(series.timed)
-                series.rows.append(failure_row(cell, block, attempt.load_id, attempt.number, error, timed))
+                block, timed = self.planned.block, _place(series, warmup=False)
+                series.append(failure_row(cell, block, attempt.load_id, attempt.number, error, timed))
                 raise
         else:
-            return Outcome.of(series.rows)
+            return Outcome.of(series)
         finally:
-            self.writer.rows("generations", series.rows)
+            self.writer.rows("generations", series)
         return self.measure(cell)
 
     def _warm_up(self, cell: Cell, attempt: Attempt, series: _Series) -> None:
@@ -246,7 +233,7 @@ class Visit:
         if not warmup:
             self._refuse_fallback(attempt)
         row = success_row(cell, asked, self.planned.block, attempt, prompts, generated, started_at)
-        series.add(row | {"ask": ask}, warmup=warmup)
+        series.append(row | {"ask": ask, "iteration": _place(series, warmup=warmup), "warmup": warmup})
         if self.facts.stopping():
             raise Interrupted
         return generated
@@ -269,8 +256,8 @@ class Visit:
         # A worker that answered with an error can go on; one that died or was stopped cannot.
         assert attempt.worker is not None
         if not attempt.worker.alive:
-            attempt.error = error
-            self.close()
+            attempt.error, self._attempt = error, None
+            self._end(attempt)
 
     def _end(self, attempt: Attempt) -> None:
         worker = attempt.worker
