@@ -175,6 +175,7 @@ def read_manifest(path: Path) -> Manifest:
     # Nobody's manifest names a file elsewhere.
     wrong = [name for name in manifest.files if not is_data_file(name)]
     wrong += [run_id for run_id, one in manifest.runs.items() if not _is_run(run_id, one)]
+    wrong += [name for name, facts in manifest.machines.items() if not _is_machine(facts)]
     if wrong:
         raise StoreError(f"{path} is not as `nox -s collect` writes it: it names {wrong[0][:100]!r}")
     return manifest
@@ -188,6 +189,13 @@ def is_run_id(run_id: str) -> bool:
 def _is_run(run_id: str, run: HeldRun) -> bool:
     texts = all(isinstance(one, str) for one in (run.machine, run.month, run.digest))
     return bool(texts and is_run_id(run_id) and MACHINE.fullmatch(run.machine) and _MONTH.fullmatch(run.month))
+
+
+def _is_machine(facts: Mapping[str, Any]) -> bool:
+    machine = facts.get("machine")
+    if not isinstance(facts.get("machine_id"), str) or not isinstance(machine, dict):
+        return False
+    return isinstance(machine.get("cpu"), dict) and isinstance(machine.get("memory_bytes"), int | None)
 
 
 @dataclass(frozen=True, slots=True)

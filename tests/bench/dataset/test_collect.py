@@ -476,6 +476,9 @@ FILE = {"bytes": 1, "sha256": "", "rows": 1, "row_groups": 1}
         {"runs": {FIRST: {"machine": "../m", "month": "2026-11", "digest": ""}}},
         {"runs": {FIRST: {"machine": 7, "month": "2026-11", "digest": ""}}},
         {"runs": [1]},
+        {"machines": {"m": {}}},
+        {"machines": {"m": {"machine_id": "m", "machine": 7}}},
+        {"machines": {"m": {"machine_id": "m", "machine": {"cpu": {}, "memory_bytes": "much"}}}},
         {"files": {"a": 1}},
     ],
 )
