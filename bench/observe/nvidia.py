@@ -49,15 +49,15 @@ class NvidiaGpus:
                 pci_id = f"{info.pciDeviceId & 0xFFFF:04x}:{info.pciDeviceId >> 16:04x}"
                 # As Linux writes it, ``0000:01:00.0``; NVML's domain has eight digits.
                 address = f"{info.domain:04x}:{info.bus:02x}:{info.device:02x}.0"
-                yield address, NvidiaGpu(handle, _text(self._nvml.nvmlDeviceGetName(handle)), pci_id)
+                yield address, NvidiaGpu(handle, self._nvml.nvmlDeviceGetName(handle), pci_id)
             except self._nvml.NVMLError:
                 # One that has fallen off the bus hides no other.
                 continue
 
     def driver(self) -> str | None:
         """The version of the driver."""
-        found = self._ask(self._nvml.nvmlSystemGetDriverVersion)
-        return None if found is None else _text(found)
+        found: str | None = self._ask(self._nvml.nvmlSystemGetDriverVersion)
+        return found
 
     def samples(self, pid: int) -> dict[str, Sample | None]:
         """PCI address of each GPU that process ``pid`` uses -> the driver's last sample of it."""
@@ -90,7 +90,3 @@ class NvidiaGpus:
             return question(*arguments)
         except self._nvml.NVMLError:
             return None
-
-
-def _text(name: str | bytes) -> str:
-    return name.decode("utf-8", "replace") if isinstance(name, bytes) else name

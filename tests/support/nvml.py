@@ -15,7 +15,7 @@ class NVMLError(Exception):
 class FakeGpu:
     """A GPU; ``None`` is what its driver does not say."""
 
-    name: str | bytes = "GeForce RTX 4060"
+    name: str = "GeForce RTX 4060"
     bus: int = 1
     millijoules: int | None = 0
     processes: dict[int, int | None] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class FakeNvml:
             raise NVMLError("GPU is lost")
         return self._gpus[number]
 
-    def nvmlDeviceGetName(self, gpu: FakeGpu) -> str | bytes:  # noqa: N802
+    def nvmlDeviceGetName(self, gpu: FakeGpu) -> str:  # noqa: N802
         return gpu.name
 
     def nvmlDeviceGetPciInfo(self, gpu: FakeGpu) -> SimpleNamespace:  # noqa: N802

@@ -30,7 +30,7 @@ def test_without_a_driver_there_is_no_gpu() -> None:
 
 
 def test_gpus_go_by_linuxs_addresses_and_a_lost_one_hides_no_other() -> None:
-    nvidia = NvidiaGpus(FakeNvml(FakeGpu(lost=True), FakeGpu(b"A", bus=0xAF), FakeGpu("B", bus=1)))
+    nvidia = NvidiaGpus(FakeNvml(FakeGpu(lost=True), FakeGpu("A", bus=0xAF), FakeGpu("B", bus=1)))
     assert {address: gpu.name for address, gpu in nvidia.gpus.items()} == {"0000:af:00.0": "A", ADDRESS: "B"}
 
 
