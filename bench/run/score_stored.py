@@ -116,7 +116,7 @@ def score_stored(run: StoredRun, options: Options, venvs: Venvs, seconds: float 
     for load in loads:
         plan = plan_load(load, venvs.of(load), preparer, readiness, {}, say)
         plans[load.key] = replace(plan, broken=plan.broken or changed.get(load.key) or _other_artifact(run, load, plan))
-        if (why := plans[load.key].broken or plan.refused or plan.unsupported) is not None:
+        if (why := plans[load.key].why_not) is not None:
             say(f"not scored: {load.label}: {why}")
         else:
             usable.append(load)

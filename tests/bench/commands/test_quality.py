@@ -22,6 +22,7 @@ from bench.observe.limits import limits
 from bench.observe.machine import hardware, machine_id
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load
+from bench.plan.venvs import Venv, Venvs
 from bench.run import machine_lock, score_stored
 from bench.run.doctor.readiness import Readiness
 from bench.run.doctor.system import SystemFacts
@@ -131,6 +132,21 @@ def test_a_load_that_is_broken_is_found_once(tmp_path: Path, ask: Asked) -> None
     ask()
     ask()
     assert open_run(path).table("findings")["code"].to_pylist() == [Code.BROKEN.word]
+
+
+def test_a_load_whose_environment_cannot_be_made_keeps_what_it_had(
+    tmp_path: Path, ask: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, simulated(1.0))
+    ask()
+    before = ask.rows
+    monkeypatch.setattr(Venvs, "of", lambda *_: Venv(failed=("ERROR: no network",)))
+    monkeypatch.setattr(
+        "bench.run.quality.score_load", lambda one, *_: [quality_row(one, status="failed", error_message="no network")]
+    )
+    status, said = ask()
+    assert (status, ask.rows) == (1, before)
+    assert "not scored: simulated-CPU-int4: no network" in said
 
 
 def test_ctrl_c_keeps_what_was_scored(tmp_path: Path, ask: Asked) -> None:
