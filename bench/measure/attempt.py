@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from backends.spec import hardware_of
-from bench.errors import WorkerError
+from bench.errors import WorkerError, WorkerFailed, WorkerUnsupported
 from bench.measure.verdict import Counters, Placement, Verdict, judge
 from bench.measure.worker import Loaded, Timeouts, WorkerProcess
 from bench.observe.clocks import Moment
@@ -29,22 +29,20 @@ class LoadPlan:
     Args:
         venv: the backend's interpreter, or why there is none.
         artifact: ``None`` for a backend without a model.
-        broken: why the artifact could not be made, or must not be used.
-        unsupported: why this machine cannot run it, as far as that is known before the worker is asked.
-        refused: why its stack takes no such model, as its converter says.
+        refused: why its cells are not measured, where that is known before anything is started.
     """
 
     venv: Venv
     artifact: Artifact | None = None
-    broken: str | None = None
-    unsupported: str | None = None
-    refused: str | None = None
+    refused: WorkerError | None = None
 
     @property
-    def why_not(self) -> str | None:
-        """Why nothing can be loaded, as far as that is known; ``None`` where it may be."""
-        known = self.broken or self.refused or self.unsupported
-        return known or (self.venv.reason if self.venv.python is None else None)
+    def error(self) -> WorkerError | None:
+        """Why nothing can be loaded, as far as that is known: the error of its cells; ``None`` where it may be."""
+        if self.venv.python is not None:
+            return self.refused
+        kind = WorkerFailed if self.venv.unsupported is None else WorkerUnsupported
+        return kind(self.venv.reason, error_type="VenvMissing")
 
     @property
     def path(self) -> Path | None:

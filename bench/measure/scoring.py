@@ -102,8 +102,8 @@ def _scored(
             f"{load.backend} tells neither logits nor log-probabilities of given tokens on {load.device}",
             error_type="UnsupportedError",
         )
-    if (why := plan.why_not) is not None:
-        raise WorkerFailed(why, error_type="PrepareError")
+    if plan.error is not None:
+        raise WorkerFailed(str(plan.error), error_type="PrepareError")
     # What hangs here has been timed already, so that it need not be waited for as long.
     timeouts = replace(facts.timeouts, generation_s=min(facts.timeouts.generation_s, _SLACK_S + 4 * seconds))
     model = (plan.path, load.device, load.precision, facts.threads, load.options)
@@ -146,7 +146,7 @@ def profile_load(load: Load, load_plan: LoadPlan, facts: RunFacts, scratch: Path
     A failed pass does not fail the load: the placement then says why there is no profile.
     """
     plan, profiled = load_plan, BACKENDS[load.backend].profiled
-    if load.device.partition(".")[0] not in profiled or plan.why_not is not None:
+    if load.device.partition(".")[0] not in profiled or plan.error is not None:
         return None
     model = (plan.path, load.device, load.precision, facts.threads, load.options)
     try:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.errors import WorkerCrashed, WorkerError, WorkerFailed, WorkerTimeout, WorkerUnsupported
+from bench.errors import WorkerCrashed, WorkerError, WorkerFailed, WorkerTimeout
 from bench.measure.attempt import Attempt, LoadPlan, RunFacts, start_worker
 from bench.measure.prompt_keys import prompt_keys
 from bench.measure.settling import warm_up
@@ -131,15 +131,9 @@ class Visit:
 
     def _start(self, attempt: Attempt) -> None:
         plan, load = self.load_plan, self.load
-        if plan.venv.python is None:
-            refusal = WorkerUnsupported if plan.venv.unsupported is not None else WorkerFailed
-            raise refusal(plan.venv.reason, error_type="VenvMissing")
-        if plan.unsupported is not None:
-            raise WorkerUnsupported(plan.unsupported, error_type="DeviceUnavailableError")
-        if plan.refused is not None:
-            raise WorkerUnsupported(plan.refused, error_type="UnsupportedError")
-        if plan.broken is not None:
-            raise WorkerFailed(plan.broken, error_type="PrepareError")
+        if (error := plan.error) is not None:
+            # It is raised in every visit, and would keep what each of them held.
+            raise error.with_traceback(None)
         attempt.worker = worker = start_worker(load, plan, self.facts, self._scratch(attempt))
         opened = worker.open()
         attempt.import_s, attempt.devices = opened.import_s, opened.devices

@@ -89,7 +89,7 @@ def _other_artifacts(earlier: Earlier, load_plans: Mapping[str, LoadPlan]) -> It
         plan = load_plans.get(key)
         if plan is None:
             continue
-        if (why := plan.why_not) is not None:
+        if (why := plan.error) is not None:
             yield f"{labels.get(key, key)}, which cannot be measured any more: {why}"
         elif plan.artifact is not None and digests != {plan.artifact.digest}:
             yield f"the artifact of {labels.get(key, key)} ({', '.join(map(str, digests))}, now {plan.artifact.digest})"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bench.errors import BenchError, ModelRefused, UsageError
+from bench.errors import BenchError, ModelRefused, UsageError, WorkerFailed, WorkerUnsupported
 from bench.measure.attempt import LoadPlan
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load
@@ -30,13 +30,13 @@ def in_pairs(loads: Sequence[Load], plans: Mapping[str, LoadPlan], readiness: Re
     """The plans of ``loads`` by key; where one variant cannot run, the other is not measured either."""
     found = dict(plans)
     lost = [
-        load for load in loads if load.variant and (plans[load.key].why_not is not None or not readiness.can_run(load))
+        load for load in loads if load.variant and (plans[load.key].error is not None or not readiness.can_run(load))
     ]
     for load in loads:
         twins = [one for one in lost if _place(one) == _place(load)]
         if load.variant and twins and load.variant not in {one.variant for one in twins}:
             why = f"variant {twins[0].variant} cannot be measured, and {load.variant} alone would compare nothing"
-            found[load.key] = replace(found[load.key], broken=why)
+            found[load.key] = replace(found[load.key], refused=_broken(why))
     return found
 
 
@@ -60,9 +60,9 @@ def plan_load(
         UsageError: no converter makes such an artifact.
     """
     if (missing := readiness.unsupported(load)) is not None:
-        return LoadPlan(venv, unsupported=missing)
+        return LoadPlan(venv, refused=WorkerUnsupported(missing, error_type="DeviceUnavailableError"))
     if (problem := changed.get(venv)) is not None:
-        return LoadPlan(venv, broken=problem)
+        return LoadPlan(venv, refused=_broken(problem))
     if BACKENDS[load.backend].artifact_format == "none" or preparer is None or not readiness.can_run(load):
         return LoadPlan(venv)
     try:
@@ -70,7 +70,11 @@ def plan_load(
     except UsageError:
         raise
     except ModelRefused as error:
-        return LoadPlan(venv, refused=str(error))
+        return LoadPlan(venv, refused=WorkerUnsupported(str(error), error_type="UnsupportedError"))
     except BenchError as error:
         say(f"{load.label}: {error}")
-        return LoadPlan(venv, broken=str(error))
+        return LoadPlan(venv, refused=_broken(str(error)))
+
+
+def _broken(why: str) -> WorkerFailed:
+    return WorkerFailed(why, error_type="PrepareError")

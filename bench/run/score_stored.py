@@ -112,14 +112,15 @@ def score_stored(run: StoredRun, options: Options, venvs: Venvs, seconds: float 
             raise StoreError(f"the model {options.model} is not the one that was measured, {model.get('name')}")
         book = preparer.prompts()
     changed = _changed(run, loads, venvs)
-    plans, usable = {}, []
+    plans: dict[str, LoadPlan] = {}
     for load in loads:
         plan = plan_load(load, venvs.of(load), preparer, readiness, {}, say)
-        plans[load.key] = replace(plan, broken=plan.broken or changed.get(load.key) or _other_artifact(run, load, plan))
-        if (why := plans[load.key].why_not) is not None:
-            say(f"not scored: {load.label}: {why}")
+        why = plan.error or changed.get(load.key) or _other_artifact(run, load, plan)
+        if why is None:
+            plans[load.key] = plan
         else:
-            usable.append(load)
+            say(f"not scored: {load.label}: {why}")
+    usable = [load for load in loads if load.key in plans]
     if not usable:
         raise StoreError(f"no load of {run.path} can be scored")
     texts = texts_of(book, {cell["prompt_tokens"] for cell in run.record["plan"]["cells"]})

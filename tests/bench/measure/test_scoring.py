@@ -12,6 +12,7 @@ import pytest
 from backends.contract import Scores, Text
 from backends.scoring import reference_arrays
 from backends.spec import BackendSpec
+from bench.errors import WorkerFailed, WorkerUnsupported
 from bench.measure.attempt import LoadPlan, RunFacts
 from bench.measure.scoring import Reference, left_out, profile_load, score_load
 from bench.measure.verdict import Placement
@@ -180,7 +181,8 @@ def test_a_stack_that_the_table_does_not_name_is_not_asked(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize(
-    "load_plan", [LoadPlan(Venv(sys.executable), broken="no artifact"), LoadPlan(Venv(failed=("no artifact",)))]
+    "load_plan",
+    [LoadPlan(Venv(sys.executable), refused=WorkerFailed("no artifact")), LoadPlan(Venv(failed=("no artifact",)))],
 )
 def test_what_cannot_be_loaded_is_a_row_with_its_reason(ask: Ask, load_plan: LoadPlan) -> None:
     assert why(ask(load_plan=load_plan)) == ("failed", "PrepareError", "no artifact")
@@ -243,7 +245,11 @@ def test_a_device_without_a_profile_is_not_asked(ask_for_profile: AskForProfile)
 
 @pytest.mark.parametrize(
     "load_plan",
-    [replace(HERE, broken="no artifact"), replace(HERE, unsupported="no device"), LoadPlan(Venv(unsupported="none"))],
+    [
+        replace(HERE, refused=WorkerFailed("no artifact")),
+        replace(HERE, refused=WorkerUnsupported("no device")),
+        LoadPlan(Venv(unsupported="none")),
+    ],
     ids=["broken", "unsupported", "no venv"],
 )
 def test_what_cannot_be_loaded_is_not_asked(ask_for_profile: AskForProfile, load_plan: LoadPlan) -> None:

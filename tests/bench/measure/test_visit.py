@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from backends.spec import BackendSpec
-from bench.errors import WorkerFailed
+from bench.errors import WorkerFailed, WorkerUnsupported
 from bench.measure.attempt import LoadPlan
 from bench.measure.visit import Interrupted
 from bench.observe import gauges
@@ -330,7 +330,11 @@ def test_a_stack_without_a_venv_gives_rows_with_the_reason(kit: MakeKit, venv: V
 
 
 def test_an_artifact_that_could_not_be_made_is_the_reason(kit: MakeKit) -> None:
-    one = kit(load_plan=LoadPlan(Venv("python"), broken="the conversion ran out of memory"))
+    one = kit(
+        load_plan=LoadPlan(
+            Venv("python"), refused=WorkerFailed("the conversion ran out of memory", error_type="PrepareError")
+        )
+    )
     one.measure(8)
     row = one.rows("generations")[0]
     assert (row["error_type"], row["error_message"]) == ("PrepareError", "the conversion ran out of memory")
@@ -406,7 +410,11 @@ def test_a_fallback_that_was_allowed_is_measured_under_the_name_of_what_ran(
 
 
 def test_a_device_known_to_be_absent_is_unsupported_without_a_worker(kit: MakeKit) -> None:
-    one = kit(load_plan=LoadPlan(Venv(sys.executable), unsupported="there is no NPU here"))
+    one = kit(
+        load_plan=LoadPlan(
+            Venv(sys.executable), refused=WorkerUnsupported("there is no NPU here", error_type="DeviceUnavailableError")
+        )
+    )
     one.measure(8)
     row = one.rows("loads")[0]
     assert (row["status"], row["process_start_s"], "there is no NPU here" in row["error_message"]) == (
@@ -418,7 +426,7 @@ def test_a_device_known_to_be_absent_is_unsupported_without_a_worker(kit: MakeKi
 
 def test_a_model_that_its_converter_refuses_is_unsupported_with_the_reason(kit: MakeKit) -> None:
     why = "optimum-intel 2.1.0 exports no mamba models"
-    one = kit(load_plan=LoadPlan(Venv(sys.executable), refused=why))
+    one = kit(load_plan=LoadPlan(Venv(sys.executable), refused=WorkerUnsupported(why, error_type="UnsupportedError")))
     one.measure(8)
     row = one.rows("loads")[0]
     assert (row["status"], row["error_type"], row["error_message"]) == ("unsupported", "UnsupportedError", why)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from backends.table import BACKENDS
+from bench.errors import WorkerFailed
 from bench.measure.attempt import LoadPlan
 from bench.plan.cells import Load
 from bench.plan.variants import Variant
@@ -43,7 +44,7 @@ def ready(*unanswered: str) -> Readiness:
 
 
 def broken(found: Mapping[str, LoadPlan]) -> dict[str, str | None]:
-    return {f"{load.variant} {load.device}": found[load.key].broken for load in LOADS if found[load.key].broken}
+    return {f"{load.variant} {load.device}": str(found[load.key].refused) for load in LOADS if found[load.key].refused}
 
 
 def test_two_variants_that_can_run_are_left_alone() -> None:
@@ -65,13 +66,13 @@ def test_a_variant_is_not_measured_where_the_other_cannot_run(
 
 
 def test_two_variants_that_cannot_run_keep_their_own_reasons() -> None:
-    both = plans(a=LoadPlan(PYTHON, broken="one"), b=LoadPlan(PYTHON, broken="other"))
+    both = plans(a=LoadPlan(PYTHON, refused=WorkerFailed("one")), b=LoadPlan(PYTHON, refused=WorkerFailed("other")))
     assert broken(in_pairs(LOADS, both, ready())) == {"a CPU": "one", "b CPU": "other"}
 
 
 def test_loads_without_variants_do_not_mind_each_other() -> None:
     loads = [Load("openvino-genai", "CPU", "int4", {"attention_backend": name}) for name in ("PA", "SDPA")]
-    given = {loads[0].key: LoadPlan(PYTHON, broken="one"), loads[1].key: LoadPlan(PYTHON)}
+    given = {loads[0].key: LoadPlan(PYTHON, refused=WorkerFailed("one")), loads[1].key: LoadPlan(PYTHON)}
     assert in_pairs(loads, given, ready()) == given
 
 
