@@ -1,7 +1,5 @@
 """How cells and figures of a comparison are written, in the language that is chosen."""
 
-from __future__ import annotations
-
 from bench.analyse.comparison import Difference
 from bench.analyse.interval import Estimate
 from bench.analyse.results import CellResult

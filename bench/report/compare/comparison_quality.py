@@ -1,7 +1,5 @@
 """What a comparison says of the quality of loads, in the language that is chosen; all renderers share it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from bench.analyse.quality import Verdict

@@ -1,7 +1,5 @@
 """What a comparison claims, in sentences of the language that is chosen; all renderers share them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from bench.analyse.comparison import VERDICTS, Comparison, Head

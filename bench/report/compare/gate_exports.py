@@ -1,7 +1,5 @@
 """What the gate says, in English: lines for a terminal, Markdown for a step summary, and gate.json for a program."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 

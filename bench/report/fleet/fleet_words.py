@@ -1,7 +1,5 @@
 """The sentences of a fleet, in the language that is chosen: what the page, Markdown, the terminal and JSON share."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from bench.analyse.fleet import Apart, Figure, Question
