@@ -165,7 +165,7 @@ def gate(
         only_base=tuple(cells[-1] for key, cells in before.items() if key not in here),
         only_head=tuple(cell for cell in head.cells if cell.cell_key not in before),
         mismatches=mismatches(newest.record, head.record) if newest else (),
-        changes=run_changes(newest, head) if newest else {},
+        changes=run_changes(newest, head) if newest else (),
         qualities=quality_changes(list(_scored_before(base, head)), pairs, limit),
     )
     return Gate(
