@@ -14,7 +14,7 @@ from bench.analyse.grouping import group_by
 from bench.analyse.interval import Estimate, between_runs, paired
 from bench.analyse.machine_runs import CellName, MachineRun
 from bench.analyse.ranking import rankings
-from bench.analyse.read_findings import touches
+from bench.analyse.read_findings import touched
 from bench.analyse.results import CellResult, Measured, Ranking
 from bench.metrics import RANKED
 from bench.plan.cells import Ask, Request
@@ -166,16 +166,14 @@ def _cells(machine: Machine) -> Iterator[tuple[MachineRun, CellResult]]:
 
 
 def _serious(machine: Machine) -> dict[CellName, tuple[str, ...]]:
-    """The codes of the serious findings that touch a cell, of the cells that have any."""
-    found: dict[CellName, tuple[str, ...]] = {}
+    """The codes of the serious findings that touch a cell, of the cells that have any, its own after others."""
+    found: dict[CellName, dict[str, None]] = {}
     for standing in machine.standing:
         serious = [one for one in standing.analysis.findings if one.severity == "serious"]
-        by_cell = group_by(serious, lambda one: one.cell_key)
-        for cell in standing.analysis.cells:
-            of_cell = (*by_cell.get(None, ()), *by_cell.get(cell.cell_key, ()))
-            if codes := tuple(dict.fromkeys(one.code for one in of_cell if touches(one, cell))):
-                found[standing.name_of(cell.cell_key)] = codes
-    return found
+        for one, cells in touched(sorted(serious, key=lambda one: one.cell_key is not None), standing.analysis.cells):
+            for cell in cells:
+                found.setdefault(standing.name_of(cell.cell_key), {})[one.code] = None
+    return {name: tuple(codes) for name, codes in found.items()}
 
 
 # -- machines beside the base

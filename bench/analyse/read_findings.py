@@ -1,7 +1,7 @@
 """What the guard wrote down, gathered: a thing found in ten blocks is one thing to read."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bench.analyse.grouping import group_by
@@ -32,6 +32,15 @@ def touches(finding: Finding, cell: CellResult) -> bool:
     if finding.cell_key is not None:
         return finding.cell_key == cell.cell_key
     return finding.load_key in (None, cell.load.load_key)
+
+
+def touched(findings: Iterable[Finding], cells: Sequence[CellResult]) -> Iterator[tuple[Finding, list[CellResult]]]:
+    """Each finding that touches one of ``cells`` at least, with those that it touches."""
+    by_key = group_by(cells, lambda cell: cell.cell_key)
+    for finding in findings:
+        candidates = cells if finding.cell_key is None else by_key.get(finding.cell_key, ())
+        if own := [cell for cell in candidates if touches(finding, cell)]:
+            yield finding, own
 
 
 def describe(occurrences: Sequence[Occurrence], fill: Fill = str.format) -> str:
