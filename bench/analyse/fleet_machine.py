@@ -15,7 +15,7 @@ from bench.analyse.grouping import group_by
 from bench.analyse.machine_runs import CellName, MachineRun, read_machine_run
 from bench.analyse.results import AskedCell, CellResult, RunAnalysis
 from bench.analyse.timeline import History
-from bench.analyse.variation import Row, Variation, estimates_of, variation_of
+from bench.analyse.variation import Variation, estimates_of, variation_of
 from bench.errors import StoreError
 from bench.store.reader import StoredRun, open_run
 
@@ -119,7 +119,7 @@ def read_machine(
     found.sort(key=lambda one: (one[0], one[1].run_id), reverse=True)
     standing: list[MachineRun] = []
     history: list[MachineRun] = []
-    estimates: list[Row] = []
+    estimates: list[tuple[object, ...]] = []
     tried: dict[tuple[object, ...], Tried] = {}
     taken: set[CellName] = set()
     for created_at, run in found:

@@ -1,13 +1,13 @@
 """How much the estimates of one machine vary from run to run where nothing that is recorded has changed."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+
+import pandas as pd
 
 from bench.analyse.conditions import alike
-from bench.analyse.grouping import group_by
-from bench.analyse.interval import RunSpread, run_spread
+from bench.analyse.interval import RunSpread
 from bench.analyse.results import CellResult, RunAnalysis
 from bench.metrics import COMPARED
 
@@ -55,16 +55,8 @@ class Variation:
         return self.own.get((cell.cell_key, metric)) or self.pooled.get((cell.load.backend, metric))
 
 
-class Row(NamedTuple):
-    """An estimate of one run, with what tells whose it is."""
-
-    group: str
-    backend: str
-    metric: str
-    cell_key: str
-    run_id: str
-    value: float
-    blocks: int
+Row = tuple[object, ...]
+"""An estimate of one run, with what tells whose it is."""
 
 
 def variation(runs: Iterable[RunAnalysis]) -> Variation:
@@ -79,20 +71,20 @@ def variation_of(rows: Iterable[Row]) -> Variation:
     squares around each group's mean over the degrees of freedom. Cells of one run are disturbed alike, so the
     freedom of a spread that is pooled over cells is counted in runs: runs less groups, not times the cells.
     """
-    estimates = list(rows)
-    own: dict[tuple[str, str], list[list[Spread]]] = {}
-    pooled: dict[tuple[str, str], list[list[Spread]]] = {}
-    alike_rows = group_by(estimates, lambda row: (row.group, row.backend, row.metric))
-    for (_, backend, metric), of_group in alike_rows.items():
-        cells = group_by(of_group, lambda row: row.cell_key)
-        found = {key: spread for key, rows in cells.items() if (spread := _spread(rows)) is not None}
-        for key, spread in found.items():
-            own.setdefault((key, metric), []).append([spread])
-        if found:
-            pooled.setdefault((backend, metric), []).append([*found.values()])
-    runs = [{row.run_id for row in group} for group in group_by(estimates, lambda row: row.group).values()]
-    repeated = set[str]().union(*(group for group in runs if len(group) > 1))
-    return Variation(len(repeated), _known(own), _known(pooled))
+    estimates = pd.DataFrame(list(rows), columns=["group", "backend", "metric", "cell", "run", "log", "blocks"])
+    by_cell = estimates.groupby(["group", "backend", "metric", "cell"]).agg(
+        variance=("log", "var"), count=("log", "size"), blocks=("blocks", "max")
+    )
+    by_cell = by_cell[by_cell["count"] > 1].assign(freedom=lambda one: one["count"] - 1)
+    by_cell = by_cell.assign(squares=by_cell["variance"] * by_cell["freedom"], terms=by_cell["freedom"])
+    summed = {"squares": "sum", "terms": "sum", "freedom": "sum", "blocks": "max"}
+    by_group = by_cell.groupby(["group", "backend", "metric"]).agg({**summed, "freedom": "max"})
+    repeated = estimates.groupby("group").filter(lambda group: group["run"].nunique() > 1)
+    return Variation(
+        runs=repeated["run"].nunique(),
+        own=_spreads(by_cell.groupby(["cell", "metric"]).agg(summed)),
+        pooled=_spreads(by_group.groupby(["backend", "metric"]).agg(summed)),
+    )
 
 
 def estimates_of(run: RunAnalysis) -> Iterator[Row]:
@@ -101,24 +93,14 @@ def estimates_of(run: RunAnalysis) -> Iterator[Row]:
         group = alike(run.record, cell.load)
         for metric in COMPARED:
             if (measured := getattr(cell, metric)) is not None:
-                of = group, cell.load.backend, metric, cell.cell_key, str(run.record.get("run_id"))
-                yield Row(*of, measured.estimate.value, measured.estimate.blocks)
+                estimate = measured.estimate
+                of = (group, cell.load.backend, metric, cell.cell_key, str(run.record.get("run_id")))
+                yield (*of, math.log(estimate.value), estimate.blocks)
 
 
-def _spread(rows: Sequence[Row]) -> Spread | None:
-    spread = run_spread([row.value for row in rows])
-    return None if spread is None else Spread(spread, max(row.blocks for row in rows))
-
-
-def _known(found: Mapping[tuple[str, str], Sequence[Sequence[Spread]]]) -> dict[tuple[str, str], Spread]:
-    """Those that rest on enough runs; ``found``: the spreads of each group of runs, those of its cells together."""
-    pooled = {key: _pooled(groups) for key, groups in found.items()}
-    return {key: spread for key, spread in pooled.items() if spread.between.freedom >= LEAST_FREEDOM}
-
-
-def _pooled(groups: Sequence[Sequence[Spread]]) -> Spread:
-    every = [spread for group in groups for spread in group]
-    squares = math.fsum(one.between.variance * one.between.freedom for one in every)
-    freedom = sum(max(one.between.freedom for one in group) for group in groups)
-    variance = squares / sum(one.between.freedom for one in every)
-    return Spread(RunSpread(variance, freedom), max(one.blocks for one in every))
+def _spreads(sums: pd.DataFrame) -> dict[tuple[str, str], Spread]:
+    known = sums[sums["freedom"] >= LEAST_FREEDOM]
+    return {
+        key: Spread(RunSpread(squares / terms, freedom), blocks)
+        for key, squares, terms, freedom, blocks in known[["squares", "terms", "freedom", "blocks"]].itertuples()
+    }

@@ -24,7 +24,7 @@ from bench import PROJECT_ROOT
 
 CAN_FORK = sys.platform == "linux"
 LOADED = (
-    *("pytest", "scipy.special"),
+    *("pandas", "pytest", "scipy.special"),
     *("bench.analyse.adaptive", "bench.analyse.samples", "bench.run.changes", "bench.run.guard.after"),
     *("bench.run.planning", "bench.run.resume", "bench.run.session"),
     *("bench.report.compare.comparison_exports", "bench.report.render", "bench.report.run_page"),
