@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 from bench.analyse.comparison import Comparison, compare, compare_variants, has_variants
 from bench.analyse.quality_change import QUALITY_TOLERANCE
-from bench.cli import Parser, add_language, one_line
+from bench.cli import Parser, add_language, command, one_line, print_lines
 from bench.commands.stored_runs import (
     Analyses,
     add_folders,
     add_redact,
     add_runs,
     add_share,
+    asked_for,
     known_variation,
     print_left_out,
-    print_result,
 )
 from bench.errors import StoreError, UsageError
 from bench.plan.cells import digest
@@ -27,9 +27,12 @@ from bench.store.lookup import find_runs, named_again
 from bench.store.reader import StoredRun
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@command
+def main(arguments: Sequence[str]) -> int:
     """Compare, say it, write it; returns the exit status."""
-    return print_result(_compare, _parser(), arguments)
+    with asked_for(_parser(), arguments) as (asked, private):
+        print_lines(_compare(asked, private))
+    return 0
 
 
 def _compare(asked: Namespace, private: Private | None) -> list[str]:

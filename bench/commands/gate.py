@@ -1,7 +1,8 @@
 """``python -m bench.commands gate --baseline RUNS … --head RUN``: does the head show a regression?"""
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from bench.analyse.comparison import Caveat, has_variants, run_id
@@ -9,15 +10,14 @@ from bench.analyse.conditions import run_mismatches
 from bench.analyse.gate_rule import LEAST_BASELINES, Gate, gate, gate_variants, usable
 from bench.analyse.quality_change import QUALITY_TOLERANCE
 from bench.analyse.results import RunAnalysis
-from bench.cli import Parser, print_lines
+from bench.cli import Parser, command, print_lines
 from bench.commands.stored_runs import (
     Analyses,
     add_folders,
     add_redact,
     add_share,
+    asked_for,
     known_variation,
-    parsed,
-    print_error,
     print_left_out,
     run_name,
 )
@@ -30,14 +30,18 @@ from bench.store.files import write_files
 from bench.store.lookup import find_runs
 from bench.store.reader import StoredRun
 
-_CANNOT_TELL, _USAGE = 2, 4
+
+class CannotTellError(BenchError):
+    """The gate could not look."""
+
+    exit_status = 2
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@command
+def main(arguments: Sequence[str]) -> int:
     """Hold a run against others, say it, write it; returns the exit status."""
-    private = None
-    try:
-        asked, private = parsed(parser(), arguments)
+    # What goes wrong while the command line is read counts too, and nothing is known to be private by then.
+    with _no_regression(), asked_for(parser(), arguments) as (asked, private), _no_regression():
         head = _one_head(asked)
         found = _gate(head, asked, private)
         folder = asked.reports_dir / f"gate-{head.path.name}"
@@ -47,12 +51,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         index = index_lines(asked.reports_dir, private)
         print_lines([*gate_lines(found), "", *index, f"written    {shown_path(folder / 'gate.md', private)}"])
         return STATUS[found.outcome]
+
+
+@contextmanager
+def _no_regression() -> Iterator[None]:
+    """Have an error mean that the gate cannot tell: the status of others, Python's own too, is that of a regression."""
+    try:
+        yield
+    except (UsageError, CannotTellError):
+        raise
     except BenchError as error:
-        print_error(error, private)
-        return _USAGE if isinstance(error, UsageError) else _CANNOT_TELL
-    except Exception as error:  # noqa: BLE001 - Python's own status for it is 1, which would be read as a regression
-        print_error(f"the gate failed: {type(error).__name__}: {error}", private)
-        return _CANNOT_TELL
+        raise CannotTellError(str(error)) from error
+    except Exception as error:
+        raise CannotTellError(f"the gate failed: {type(error).__name__}: {error}") from error
 
 
 def _gate(head: StoredRun, asked: Namespace, private: Private | None) -> Gate:

@@ -5,8 +5,8 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from bench.analyse.read_history import read_history
-from bench.cli import Parser, add_language
-from bench.commands.stored_runs import add_folders, add_redact, add_runs, add_share, print_result
+from bench.cli import Parser, add_language, command, print_lines
+from bench.commands.stored_runs import add_folders, add_redact, add_runs, add_share, asked_for
 from bench.metrics import COMPARED, METRICS
 from bench.report.history.history_exports import as_json, lines, markdown
 from bench.report.index import publish
@@ -17,9 +17,12 @@ _METRICS = {METRICS[key].name.replace("_", "-"): key for key in COMPARED}
 """As they are typed -> as they are called in the analysis."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@command
+def main(arguments: Sequence[str]) -> int:
     """Read, write and print; returns the exit status."""
-    return print_result(_history, _parser(), arguments)
+    with asked_for(_parser(), arguments) as (asked, private):
+        print_lines(_history(asked, private))
+    return 0
 
 
 def _history(asked: Namespace, private: Private | None) -> list[str]:

@@ -80,8 +80,3 @@ def signed(value: float) -> str:
 def signed_percent(value: str) -> str:
     """A number of percent as Python writes it, with its sign, e.g. ``+12.0`` as ``+12.0 %``."""
     return value[0] + chosen().percent.format(localized(value[1:]))
-
-
-def percent(share: float) -> str:
-    """A share in percent."""
-    return chosen().percent.format(localized(f"{100 * share:.3g}"))
