@@ -27,19 +27,16 @@ def read_findings(run: StoredRun, load_rows: Sequence[Mapping[str, Any]]) -> lis
     return sorted(found, key=lambda finding: _place(finding.severity))
 
 
-def touches(finding: Finding, cell: CellResult) -> bool:
-    """Whether a finding is about ``cell``, what it was loaded in, or the whole run."""
-    if finding.cell_key is not None:
-        return finding.cell_key == cell.cell_key
-    return finding.load_key in (None, cell.load.load_key)
-
-
 def touched(findings: Iterable[Finding], cells: Sequence[CellResult]) -> Iterator[tuple[Finding, list[CellResult]]]:
-    """Each finding that touches one of ``cells`` at least, with those that it touches."""
+    """Each finding about some of ``cells``, what they were loaded in, or the whole run, with these cells."""
     by_key = group_by(cells, lambda cell: cell.cell_key)
+    by_load = group_by(cells, lambda cell: cell.load.load_key)
     for finding in findings:
-        candidates = cells if finding.cell_key is None else by_key.get(finding.cell_key, ())
-        if own := [cell for cell in candidates if touches(finding, cell)]:
+        if finding.cell_key is not None:
+            own = by_key.get(finding.cell_key, [])
+        else:
+            own = list(cells) if finding.load_key is None else by_load.get(finding.load_key, [])
+        if own:
             yield finding, own
 
 
