@@ -329,8 +329,8 @@ def splits(machines: Sequence[Machine]) -> list[Split]:
     moved: dict[_Changed, dict[str, list[int]]] = {}
     seen: dict[_Changed, list[Machine]] = {}
     for machine in machines:
-        runs = machine.history.runs if machine.history else ()
-        own = (one for pair in itertools.pairwise(runs) for one in changes(pair[0].facts, pair[1].facts))
+        facts = [run.facts for run in machine.history.runs] if machine.history else []
+        own = (one for pair in itertools.pairwise(facts) for one in changes(*pair))
         for change in dict.fromkeys((one.what, one.before, one.after) for one in own):
             seen.setdefault(change, []).append(machine)
         for place, turn in enumerate(machine.history.turns if machine.history else ()):
