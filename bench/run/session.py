@@ -154,9 +154,9 @@ class BenchSession:
             venv = self.venvs.of(load)
             self._load_plans[load.key] = plan_load(load, venv, preparer, readiness, changed, self.say)
         self._load_plans = in_pairs(selected.loads, self._load_plans, readiness)
-        self._facts = facts = self._facts_of(model, self._scratch.path)
+        self._facts = facts = self._facts_of(model)
         if self.options.quality:
-            self._quality = self._quality_pass(selected, runnable, preparer, model["context_tokens"], facts)
+            self._quality = self._quality_pass(selected, runnable, preparer, model["context_tokens"])
             self._preparer = preparer
         asked = (*selected.cells, *(entry.cell for entry in selected.impossible))
         bandwidth = None if preparer is None else read_bandwidth(facts.threads or limits().default_threads)
@@ -180,19 +180,14 @@ class BenchSession:
         self._interim = InterimReport(self.writer.path, self.options)
 
     def _quality_pass(
-        self,
-        selected: Plan,
-        runnable: Sequence[Load],
-        preparer: Preparation | None,
-        context: int | None,
-        facts: RunFacts,
+        self, selected: Plan, runnable: Sequence[Load], preparer: Preparation | None, context: int | None
     ) -> QualityPass:
         book, block = self._prompts, selected.visits[0].block
         texts = texts_of(book, {cell.prompt_tokens for cell in selected.cells})
         shapes = shapes_of(self.options.new_tokens, self.options.batch_sizes, self.options.turns)
         questions = questions_of(book, selected.cells, shapes, block, self.options.repeats, context)
         reference = reference_for(self.options.reference, runnable, preparer, texts, questions, context, self.say)
-        return QualityPass(texts, reference, context, self._load_plans, facts, self.say)
+        return QualityPass(texts, reference, context, self._load_plans, self._facts, self.say)
 
     def _preparation(self, runnable: Sequence[Load]) -> Preparation | None:
         options = self.options
@@ -200,7 +195,7 @@ class BenchSession:
             options = replace(options, model=measured_model(self._earlier.run.record, options.model))
         return preparation_for(options, self.venvs, runnable, self.say)
 
-    def _facts_of(self, model: dict[str, Any], scratch: Path) -> RunFacts:
+    def _facts_of(self, model: dict[str, Any]) -> RunFacts:
         options = self.options
         threads = None if options.threads == "stack" else options.threads or limits().default_threads
         assert threads is None or isinstance(threads, int)
@@ -211,7 +206,7 @@ class BenchSession:
             embedding_share=(model["embedding_parameters"] or 0) / (model["parameters"] or 1),
             threads=threads,
             timeouts=Timeouts(load_s=options.load_timeout_s, generation_s=options.generation_timeout_s),
-            scratch=scratch,
+            scratch=self._scratch.path,
             memory_cap_bytes=memory_cap(),
             stopping=lambda: self.stopper.requested,
             instruments=self.guard.instruments,
