@@ -34,6 +34,8 @@ STOPPED = 128
 """Exit statuses from here on are of a run that was stopped or killed, which is carried on with."""
 _RUN = re.compile(rb"^run +(\S+)\r?$", re.MULTILINE)
 _POLL_S = 0.5
+_LOOKED_AT_S = 10.0
+"""Who looks whether a run goes on takes its lock for a moment, which keeps nobody from measuring."""
 _TAIL = 4096
 
 
@@ -152,7 +154,7 @@ class Job:
     def measure(self) -> None:
         """Measure, or carry on; the process of this holds the job's lock meanwhile."""
         try:
-            with FileLock(self.folder / ".lock", timeout=0):
+            with FileLock(self.folder / ".lock", timeout=_LOOKED_AT_S):
                 if self.status is None:
                     (self.folder / "status").write_text(str(self._measured()), "utf-8")
         except Timeout:

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from filelock import FileLock
 
 from bench.fleet import machine
 from bench.fleet.job import Job
@@ -74,7 +75,7 @@ def test_two_that_wait_for_it_have_it_measured_once(tmp_path: Path) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(300)
     assert one.status == 0
     assert (one.folder / "output.txt").read_text("utf-8").splitlines() == ["begun"]
 
@@ -120,6 +121,20 @@ def test_what_two_desks_ask_at_once_is_planned_by_the_sweep_file_of_each(
 
     monkeypatch.setattr(machine, "_plan", plan)
     assert asyncio.run(machine.describe(["first"], "blocks = 1", worker))["lines"] == ["blocks = 1"]
+
+
+@pytest.mark.process
+def test_who_looks_whether_it_goes_on_keeps_nobody_from_measuring(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.fleet.job._LOOKED_AT_S", 600)
+    one = job(tmp_path, "print('begun')")
+    measuring = threading.Thread(target=one.measure)
+    with FileLock(one.folder / ".lock"):
+        measuring.start()
+        measuring.join(0.5)
+    measuring.join(300)
+    assert one.status == 0
 
 
 def test_its_run_is_packed_without_the_lock(tmp_path: Path) -> None:
