@@ -4,11 +4,12 @@ import argparse
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, NoReturn
 
-from bench.errors import BenchError, UsageError
+from bench.errors import BenchError, MachineError, UsageError
 
 LANGUAGES = ("en", "tr")
 """What ``--lang`` takes; the first one is the default."""
@@ -43,7 +44,8 @@ def command(main: Callable[[Sequence[str]], int]) -> Callable[[Sequence[str]], i
     @wraps(main)
     def ended(arguments: Sequence[str]) -> int:
         try:
-            return main(arguments)
+            with no_access_refused():
+                return main(arguments)
         except BenchError as error:
             return print_refusal(error)
         except KeyboardInterrupt:
@@ -51,6 +53,22 @@ def command(main: Callable[[Sequence[str]], int]) -> Callable[[Sequence[str]], i
             return INTERRUPTED
 
     return ended
+
+
+@contextmanager
+def no_access_refused() -> Iterator[None]:
+    """Refuse what the user may not read, or write, wherever that shows in the ``with`` block.
+
+    Raises:
+        MachineError: in place of the system's own error, with the path.
+    """
+    try:
+        yield
+    except PermissionError as error:
+        raise MachineError(
+            f"no access to {error.filename or 'a file'} ({error.strerror or error}): name another place, or have its "
+            "owner allow it"
+        ) from error
 
 
 def clean(text: str) -> str:

@@ -11,7 +11,7 @@ from bench.analyse.conditions import other_machine, recorded_at
 from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.analyse.variation import Variation, variation
-from bench.cli import Parser, one_line
+from bench.cli import Parser, no_access_refused, one_line
 from bench.dataset.mirror import mirrored
 from bench.errors import BenchError, StoreError, UsageError
 from bench.plan.values import part_of_one
@@ -161,7 +161,8 @@ def asked_for(parser: Parser, arguments: Sequence[str]) -> Iterator[tuple[Namesp
 @contextmanager
 def _redacting(private: Private | None) -> Iterator[None]:
     try:
-        yield
+        with no_access_refused():
+            yield
     except BenchError as error:
         error.args = (shown_text(str(error), private),)
         raise

@@ -10,7 +10,7 @@ import pytest
 
 from bench import commands
 from bench.cli import command
-from bench.commands import needs
+from bench.commands import gate, needs, report
 
 NAMES = sorted(
     path.stem
@@ -40,6 +40,28 @@ def test_ctrl_c_ends_a_command_without_a_traceback(capsys: pytest.CaptureFixture
 
     assert main([]) == 130
     assert capsys.readouterr() == ("", "interrupted\n")
+
+
+def test_what_a_user_may_not_look_into_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    @command
+    def main(_: object) -> int:
+        raise PermissionError(13, "Permission denied", "/home/other/model")
+
+    assert main([]) == 1
+    said = "no access to /home/other/model (Permission denied): name another place, or have its owner allow it"
+    assert capsys.readouterr() == ("", f"error: {said}\n")
+
+
+def test_its_path_is_private_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(Path.home() / "results"))
+
+    monkeypatch.setattr("bench.commands.report.all_folders", refused)
+    monkeypatch.setattr("bench.commands.gate.find_runs", refused)
+    # Of a gate 1 would be a regression.
+    assert (report.main(["--redact"]), gate.main(["--head", "x", "--redact"])) == (1, 2)
+    said = capsys.readouterr().err.splitlines()
+    assert [line.partition(": name")[0] for line in said] == ["error: no access to <home> (Permission denied)"] * 2
 
 
 def test_a_run_that_cannot_be_carried_on_is_refused_before_anything_is_installed(
