@@ -1,6 +1,7 @@
 """Command lines: a parser and errors of one line, and commands quoted so that people can paste them."""
 
 import argparse
+import os
 import re
 import shlex
 import sys
@@ -15,6 +16,8 @@ LANGUAGES = ("en", "tr")
 """What ``--lang`` takes; the first one is the default."""
 INTERRUPTED = 130
 """The exit status of what Ctrl-C ended."""
+UNREAD = 141
+"""The exit status of what nobody reads any more, as a shell has it."""
 
 # C0 and C1 controls but tab and newline, separators of lines, and the characters that reorder text: terminal escapes
 # and disguises.
@@ -45,12 +48,18 @@ def command(main: Callable[[Sequence[str]], int]) -> Callable[[Sequence[str]], i
     def ended(arguments: Sequence[str]) -> int:
         try:
             with no_access_refused():
-                return main(arguments)
+                status = main(arguments)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # `head` has seen enough. What is still to be written would fail once more at the end of Python.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return UNREAD
         except BenchError as error:
             return print_refusal(error)
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
             return INTERRUPTED
+        return status
 
     return ended
 

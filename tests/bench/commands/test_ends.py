@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from bench import commands
+from bench import PROJECT_ROOT, commands
 from bench.cli import command
-from bench.commands import gate, needs, report
+from bench.commands import child, gate, needs, report
 
+GOLDEN = PROJECT_ROOT / "tests" / "golden" / "runs"
 NAMES = sorted(
     path.stem
     for path in Path(commands.__path__[0]).glob("*.py")
@@ -83,3 +86,18 @@ def test_a_folder_for_sboms_that_cannot_be_made_is_told_in_one_line(
     assert import_module("bench.commands.audit").main(["--sbom", str(tmp_path / "file" / "sboms")]) == 1
     shown, error = capsys.readouterr()
     assert (shown, error.startswith("error: "), error.count("\n")) == ("", True, 1)
+
+
+@pytest.mark.process
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such error of a pipe")
+def test_who_has_read_enough_sees_no_traceback(tmp_path: Path) -> None:
+    asked = ["--results-dir", str(GOLDEN), "--format", "csv", "select unnest(range(999999))"]
+    sql = [sys.executable, "-m", "bench.commands", "sql", *asked]
+    with subprocess.Popen(
+        sql, cwd=tmp_path, env=child.surroundings(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait(60)) == (b"", 141)
