@@ -26,22 +26,28 @@ def run(command: Sequence[str], variables: Mapping[str, str], beside: Iterable[S
     """
     break_as_interrupt()
     environment = {**surroundings(), **variables}
+    children: list[subprocess.Popen[bytes]] = []
+    outputs = []
+    asked = False
+
+    def end_all(*_: object) -> None:
+        nonlocal asked
+        asked = True
+        for child in children:
+            child.terminate()
+
     with ExitStack() as stack:
-        children = [stack.enter_context(subprocess.Popen(command, env=environment))]
-        outputs = []
-        for other in beside:
-            output = stack.enter_context(tempfile.TemporaryFile())
-            process = subprocess.Popen(other, env=environment, stdout=output, stderr=subprocess.STDOUT)
-            children.append(stack.enter_context(process))
-            outputs.append(output)
-
-        def end_all(*_: object) -> None:
-            for child in children:
+        # Who ends nox means what it runs, and what it is about to start: a scheduler of a fleet would go on for ever.
+        stack.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, end_all))
+        for number, one in enumerate([command, *beside]):
+            output = stack.enter_context(tempfile.TemporaryFile()) if number else None
+            errors = subprocess.STDOUT if number else None
+            child = stack.enter_context(subprocess.Popen(one, env=environment, stdout=output, stderr=errors))
+            children.append(child)
+            if asked:
                 child.terminate()
-
-        # Who ends nox means what it runs: a scheduler of a fleet would go on for ever.
-        before = signal.signal(signal.SIGTERM, end_all)
-        stack.callback(signal.signal, signal.SIGTERM, before)
+            if output:
+                outputs.append(output)
         statuses = [wait(child) for child in children]
         sys.stdout.flush()
         for output in outputs:

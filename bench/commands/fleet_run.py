@@ -16,6 +16,7 @@ from distributed import Security
 
 from bench.analyse.conditions import mismatches, prompts_differ
 from bench.analyse.gate_rule import LEAST_BASELINES
+from bench.analyse.samples import prompts_of
 from bench.cli import INTERRUPTED, Parser, command, command_line, print_refusal
 from bench.commands import fleet, gate, say
 from bench.commands.fleet_scheduler import DASHBOARD
@@ -201,7 +202,7 @@ def _baselines(dataset: Path, head: StoredRun) -> list[str]:
         if (
             alike
             and not any(one.fatal for one in mismatches(run.record, head.record))
-            and not prompts_differ(run, head)
+            and not prompts_differ(prompts_of(run), prompts_of(head))
         ):
             found.append(name)
     return found[:_KEPT]

@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from bench.analyse.comparison import Caveat, has_variants, run_id
-from bench.analyse.conditions import Mismatch, mismatches, prompts_differ
+from bench.analyse.conditions import run_mismatches
 from bench.analyse.gate_rule import LEAST_BASELINES, Gate, gate, gate_variants, usable
 from bench.analyse.quality_change import QUALITY_TOLERANCE
+from bench.analyse.results import RunAnalysis
 from bench.cli import Parser, command, no_access_refused, print_lines
 from bench.commands.stored_runs import (
     Analyses,
@@ -78,11 +79,9 @@ def _gate(head: StoredRun, asked: Namespace, private: Private | None) -> Gate:
         return gate_variants(analysis, threshold, strict=asked.strict, tolerance=tolerance)
     if not asked.baseline:
         raise UsageError(f"{head.run_id} holds no two variants: name its baselines with --baseline")
-    baselines = _baselines(asked, head, analyses, private)
-    analysed = [analyses.of(run) for run in baselines]
+    analysed = [analyses.of(run) for run in _baselines(asked, head, analyses, private)]
     fitting, _ = usable(analysis, analysed)
-    names = set(map(run_id, fitting))
-    forced = _refuse([run for run in baselines if run.run_id in names], head, force=asked.force)
+    forced = _refuse(fitting, analysis, force=asked.force)
     known = known_variation(asked.results_dir, analysis, analyses) if len(fitting) < LEAST_BASELINES else None
     found = gate(analysis, analysed, threshold, known, strict=asked.strict, tolerance=tolerance)
     return replace(found, notes=(*forced, *found.notes))
@@ -104,19 +103,14 @@ def _baselines(asked: Namespace, head: StoredRun, analyses: Analyses, private: P
     return found
 
 
-def _refuse(baselines: Sequence[StoredRun], head: StoredRun, *, force: bool) -> list[Caveat]:
+def _refuse(baselines: Sequence[RunAnalysis], head: RunAnalysis, *, force: bool) -> list[Caveat]:
     """What has to be said of runs that are compared by force."""
-    differing = {one.what: (run.run_id, one) for run in baselines for one in _fatal(run, head)}
+    fatal = [(run_id(run), one) for run in baselines for one in run_mismatches(run, head) if one.fatal]
+    differing = {one.what: (run, one) for run, one in fatal}
     if differing and not force:
-        fatal = [(run, head.run_id, one) for run, one in differing.values()]
-        raise UsageError(f"this gate would mean nothing, {differ(fatal)}")
+        named = [(run, run_id(head), one) for run, one in differing.values()]
+        raise UsageError(f"this gate would mean nothing, {differ(named)}")
     return [Caveat("different", {"mismatch": one, "run": run}) for run, one in differing.values()]
-
-
-def _fatal(base: StoredRun, head: StoredRun) -> Iterator[Mismatch]:
-    yield from (one for one in mismatches(base.record, head.record) if one.fatal)
-    if (prompts := prompts_differ(base, head)) is not None:
-        yield prompts
 
 
 def parser() -> Parser:

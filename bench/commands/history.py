@@ -8,7 +8,6 @@ from bench.analyse.read_history import read_history
 from bench.cli import Parser, add_language, command, print_lines
 from bench.commands.stored_runs import add_folders, add_redact, add_runs, add_share, asked_for
 from bench.metrics import COMPARED, METRICS
-from bench.report.compare.comparison_figures import namers
 from bench.report.history.history_exports import as_json, lines, markdown
 from bench.report.index import publish
 from bench.report.language import speaking
@@ -30,7 +29,7 @@ def _history(asked: Namespace, private: Private | None) -> list[str]:
     from bench.report.history.history_page import page  # noqa: PLC0415 - matplotlib and jinja2 take a second
 
     metrics = (_METRICS[asked.metric],) if asked.metric else COMPARED
-    view = read_history(asked.runs, asked.results_dir, asked.machine, asked.threshold, metrics, namers=namers)
+    view = read_history(asked.runs, asked.results_dir, asked.machine, asked.threshold, metrics)
     folder = asked.reports_dir / f"history-{folder_name(view.machine_id)}"
     if private is not None:
         view, folder = redacted(view, private), redacted_folder(folder, private)

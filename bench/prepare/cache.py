@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
 from backends.bounded_json import read_json
+from backends.held_files import replace_file
 from bench import PROJECT_ROOT
 from bench.errors import MachineError
 from bench.plan.cells import digest as digest_of
@@ -195,7 +196,7 @@ class ArtifactStore:
             self.artifacts.mkdir(parents=True, exist_ok=True)
             if target.exists():  # it was found damaged
                 remove(target)
-            replace_when_free(output, target)
+            replace_file(output, target)
         finally:
             remove(scratch)
         return _artifact(target, manifest)
@@ -309,7 +310,7 @@ def remembered(file: Path) -> Iterator[dict[str, Any]]:
         if (new := json.dumps(known)) != text and lock.is_locked:
             with suppress(OSError):
                 draft.write_text(new, "utf-8")
-                replace_when_free(draft, file)
+                replace_file(draft, file)
     finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
@@ -369,15 +370,3 @@ def weight_shares(elements: Mapping[str, int] | None) -> dict[str, float] | None
 def bits_per_weight(stored_bytes: int | None, parameters: int | None) -> float | None:
     """Bits that a parameter of the model takes on the whole, scales and zero points included."""
     return None if stored_bytes is None or not parameters else stored_bytes * 8 / parameters
-
-
-def replace_when_free(source: Path, target: Path) -> None:
-    """Put a file or folder in its place, waiting where a virus scanner of Windows holds it for a moment."""
-    for pause in (0.1, 0.5, 2.0):
-        try:
-            source.replace(target)
-        except PermissionError:
-            time.sleep(pause)
-        else:
-            return
-    source.replace(target)

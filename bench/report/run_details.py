@@ -2,8 +2,6 @@
 
 # ruff: noqa: RUF001, RUF002 - typographic quotes, en dashes and signs of multiplication are meant
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any

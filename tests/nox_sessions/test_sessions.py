@@ -319,15 +319,32 @@ def test_ctrl_break_of_windows_is_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_who_ends_nox_ends_all_that_it_runs(tmp_path: Path) -> None:
     own = [tmp_path / "shown", tmp_path / "beside"]
     shown, beside = (
-        [sys.executable, "-c", f"import os, time; open({str(one)!r}, 'w').write(str(os.getpid())); time.sleep(60)"]
+        [sys.executable, "-c", f"import os, time; open({str(one)!r}, 'w').write(str(os.getpid())); time.sleep(600)"]
         for one in own
     )
     outer = f"import sys; from bench.commands import child; sys.exit(child.run({shown}, {{}}, [{beside}]))"
     with subprocess.Popen([sys.executable, "-c", outer], cwd=PROJECT_ROOT) as nox:
         wait_until(lambda: all(one.exists() and one.read_text() != "" for one in own), "the start of what it runs")
         nox.terminate()
-        assert nox.wait(30) == 128 + signal.SIGTERM
+        assert nox.wait(300) == 128 + signal.SIGTERM
     wait_until(lambda: not any(psutil.pid_exists(int(one.read_text())) for one in own), "its end")
+
+
+@pytest.mark.process
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without asking it")
+def test_who_ends_nox_as_it_starts_something_ends_that_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = subprocess.Popen.__init__
+
+    def started(popen: Any, *arguments: Any, **options: Any) -> None:
+        start(popen, *arguments, **options)
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", started)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        assert child.run([sys.executable, "-c", "import time; time.sleep(600)"], {}) == 128 + signal.SIGTERM
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_lint_runs_no_tests(finished: Finished) -> None:
