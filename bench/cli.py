@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
+from pathlib import Path
 from typing import Any, NoReturn
 
 from bench.errors import BenchError, MachineError, UsageError
@@ -100,6 +101,11 @@ def print_refusal(error: BenchError) -> int:
     """Print an error in one line; returns the exit status."""
     print(f"error: {one_line(error)}", file=sys.stderr)
     return error.exit_status
+
+
+def add_folder(parser: Parser, option: str, what: str, default: str, read: Callable[[str], Path] = Path) -> None:
+    """An option that names a folder; ``what`` it is for is told in its help."""
+    parser.add_argument(option, type=read, default=Path(default), metavar="DIR", help=f"{what} (default: {default})")
 
 
 def add_language(parser: Parser) -> None:

@@ -17,7 +17,7 @@ from distributed import Security
 from bench.analyse.conditions import mismatches, prompts_differ
 from bench.analyse.gate_rule import LEAST_BASELINES
 from bench.analyse.samples import prompts_of
-from bench.cli import INTERRUPTED, Parser, command, command_line, print_refusal
+from bench.cli import INTERRUPTED, Parser, add_folder, command, command_line, print_refusal
 from bench.commands import fleet, gate, say
 from bench.commands.fleet_scheduler import DASHBOARD
 from bench.commands.stored_runs import add_reports_folder
@@ -318,9 +318,7 @@ def _parser() -> Parser:
         help="what runs are collected into, a folder or a URL (default: dataset)",
     )
     add_reports_folder(parser)
-    parser.add_argument(
-        "--folder", type=Path, default=Path("fleet"), metavar="DIR", help="where requests are kept (default: fleet)"
-    )
+    add_folder(parser, "--folder", "where requests are kept", "fleet")
     return parser
 
 
