@@ -81,6 +81,8 @@ def _roles(graph: Any) -> _Roles:
             roles.packed[inputs[1]] = (attributes["bits"], attributes["K"] * attributes["N"])
             roles.companions.update(inputs[2:4])
             roles.blocks.add((attributes["block_size"], attributes.get("accuracy_level", 0)))
+        elif node.op_type == "DequantizeLinear":
+            roles.companions.update(inputs[1:3])
         elif node.op_type == "GatherBlockQuantized":
             width = attributes.get("bits", 4)
             roles.companions.update(inputs[2:4])

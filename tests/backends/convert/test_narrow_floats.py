@@ -55,7 +55,13 @@ from backends.convert.onnx_weights import weights_of
 kinds = {"w": TensorProto.FLOAT8E4M3FN, "v": TensorProto.FLOAT4E2M1}
 tensors = [helper.make_tensor(name, kind, [64, 32], bytes(64 * 32 // (1 + (name == "v"))), raw=True)
            for name, kind in kinds.items()]
-nodes = [helper.make_node("Cast", [name], [f"{name} cast"], to=TensorProto.FLOAT) for name in kinds]
+tensors += [
+    helper.make_tensor("q", TensorProto.INT4, [64, 32], bytes(1024), raw=True),
+    helper.make_tensor("q scale", TensorProto.FLOAT, [64], [1.0] * 64),
+    helper.make_tensor("q zero", TensorProto.INT4, [64], bytes(32), raw=True),
+]
+nodes = [helper.make_node("DequantizeLinear", ["q", "q scale", "q zero"], ["q float"], axis=0)]
+nodes += [helper.make_node("Cast", [name], [f"{name} cast"], to=TensorProto.FLOAT) for name in kinds]
 with tempfile.TemporaryDirectory() as folder:
     file = Path(folder, "model.onnx")
     onnx.save(helper.make_model(helper.make_graph(nodes, "model", [], [], tensors)), file)
@@ -91,6 +97,7 @@ def test_their_bytes_are_those_of_four_bits_and_of_their_scales(compressed: dict
     assert compressed["MXFP4"]["stored_bytes"] == EMBEDDING + OUTPUT + HIDDEN // 2 + scales
 
 
-def test_narrow_floats_of_an_onnx_model_are_counted(conversion_python: str) -> None:
+def test_narrow_weights_of_an_onnx_model_are_counted_without_their_scales(conversion_python: str) -> None:
     counted = told(conversion_python, "-c", ONNX)
-    assert (counted["weight_elements"], counted["stored_bytes"]) == ({"f8e4m3": 2048, "f4e2m1": 2048}, 3072)
+    assert counted["weight_elements"] == {"f8e4m3": 2048, "f4e2m1": 2048, "int4": 2048}
+    assert counted["stored_bytes"] == 2048 + 1024 + 1024 + 4 * 64 + 32
