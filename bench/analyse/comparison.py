@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any, TypeVar
 
-from bench.analyse.conditions import Mismatch, mismatches, recorded, run_changes, variant_changes
+from bench.analyse.conditions import Mismatch, recorded, run_changes, run_mismatches, variant_changes
 from bench.analyse.interval import Contrast, against_runs, between_runs, both, claim, correlation_over, holm, paired
 from bench.analyse.quality_change import QUALITY_TOLERANCE, QualityChange, quality_changes
 from bench.analyse.results import AskedCell, CellResult, LoadResult, Measured, RunAnalysis
@@ -161,7 +161,7 @@ def _head(base: RunAnalysis, head: RunAnalysis, threshold: float, known: Variati
         cells=judged(pairs, contrasted, threshold),
         only_base=only_base,
         only_head=only_head,
-        mismatches=mismatches(base.record, head.record),
+        mismatches=run_mismatches(base, head),
         changes=run_changes(base, head),
         earlier=known.runs if known and informed else 0,
         qualities=quality_changes(matched(base.loads, head.loads, lambda load: load.load_key)[0], pairs, tolerance),

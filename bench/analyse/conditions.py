@@ -7,9 +7,10 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from bench.analyse.results import LoadResult, RunAnalysis
+from bench.analyse.results import LoadResult, Prompts, RunAnalysis
+from bench.plan.backends import BACKENDS
 from bench.plan.cells import digest
-from bench.store.reader import StoredRun, as_utc
+from bench.store.reader import as_utc
 
 _COMPARED: Sequence[tuple[str, Sequence[str], bool]] = (
     ("model", ("model", "name"), True),
@@ -36,9 +37,6 @@ DRIVER_OF = "driver of "
 
 NAMED = frozenset((*(what for what, _, _ in _COMPARED), *MACHINE, *_LIMITS))
 """What :func:`mismatches` names."""
-
-Prompts = Mapping[int, Mapping[str, str]]
-"""Prompt tokens -> name of a prompt -> digest of its ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,32 +118,24 @@ def limited(record: Mapping[str, Any]) -> dict[str, str]:
     return {what: value for what, value in limits_of(record).items() if value not in (WHOLE, NO_LIMIT)}
 
 
-def prompts_of(run: StoredRun) -> Prompts:
-    """What a run asked, warm-ups included."""
-    names = ("prompt_tokens", "prompt_id", "prompt_digest")
-    table = run.table("generations", names)
-    found: dict[int, dict[str, str]] = {}
-    for length, name, ids in zip(*(table[column].to_pylist() for column in names), strict=True):
-        if name is not None:
-            found.setdefault(length, {})[name] = ids
-    return found
-
-
 def _machines(base: Mapping[str, Any], head: Mapping[str, Any]) -> tuple[Any, Any]:
     there, here = (recorded_at(record, "machine", "cpu", "name") for record in (base, head))
     return (there, here) if there != here else ((there, base.get("machine_id")), (here, head.get("machine_id")))
 
 
-def prompts_differ(base: StoredRun, head: StoredRun) -> Mismatch | None:
-    """Whether a prompt of the same name has other ids in the two runs."""
-    there, here = (prompts_of(run) for run in (base, head))
+def prompts_differ(there: Prompts, here: Prompts) -> Mismatch | None:
+    """Whether a prompt of the same name has other ids in two runs."""
     changed = sum(
         there.get(length, {}).get(name, ids) != ids for length, asked in here.items() for name, ids in asked.items()
     )
-    if not changed:
-        return None
     count = sum(len(asked) for asked in there.values())
-    return Mismatch("prompts", count, changed, True)
+    return Mismatch("prompts", count, changed, True) if changed else None
+
+
+def run_mismatches(base: RunAnalysis, head: RunAnalysis) -> tuple[Mismatch, ...]:
+    """The :func:`mismatches` of two runs, what differs about their prompts first."""
+    prompts = prompts_differ(base.prompts, head.prompts)
+    return (*((prompts,) if prompts else ()), *mismatches(base.record, head.record))
 
 
 def recorded_at(record: Mapping[str, Any], *path: str) -> Any:
@@ -176,6 +166,23 @@ def packages(record: Mapping[str, Any], venv: str) -> Iterator[tuple[str, str]]:
     yield from ((str(name), str(version)) for name, version in found.items())
 
 
+def venv_of(record: Mapping[str, Any], load: LoadResult) -> str:
+    """The name under which a run records the venv of a load.
+
+    Of a stack with several venvs in one run, the first device that each is for stands in its name: ``ort-genai (DML)``.
+    """
+    venvs: Mapping[str, Any] = record.get("venvs") or {}
+    plain = f"{load.backend} ({load.variant})" if load.variant else load.backend
+    if plain in venvs:
+        return plain
+    begins = f"{load.backend} ({load.variant}, " if load.variant else f"{load.backend} ("
+    by_device = {name[len(begins) : -1]: name for name in venvs if name.startswith(begins)}
+    if load.device_requested in by_device or (spec := BACKENDS.get(load.backend)) is None:
+        return by_device.get(load.device_requested, plain)
+    group = spec.group_for(load.device_requested)
+    return next((name for device, name in by_device.items() if spec.group_for(device) == group), plain)
+
+
 def alike(record: Mapping[str, Any], load: LoadResult) -> str:
     """A digest that two runs share if nothing that is recorded would make ``load`` faster in one of them.
 
@@ -183,10 +190,11 @@ def alike(record: Mapping[str, Any], load: LoadResult) -> str:
     the packages and the environment of the load's own stack.
     The commit of this project stays out: where it does change latencies, runs only seem to vary by more.
     """
-    venv = f"{load.backend} ({load.variant})" if load.variant else load.backend
     values = [*(str(recorded_at(record, *path)) for path in _ALIKE), *limited(record).values()]
     own = (*settings_of(record), *(load.environment or {}).items())
-    return digest([values, sorted(system_versions(record)), sorted(packages(record, venv)), *sorted(own)])
+    return digest(
+        [values, sorted(system_versions(record)), sorted(packages(record, venv_of(record, load))), *sorted(own)]
+    )
 
 
 @dataclass(frozen=True, slots=True)

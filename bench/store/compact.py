@@ -7,7 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from backends.bounded_json import parse_json
 from backends.held_files import remove_file
@@ -48,7 +47,7 @@ def rewrite(folder: Path, tables: Iterable[pa.Table]) -> None:
 def _groups(path: Path) -> Iterator[pa.Table]:
     try:
         # Closed before the file is written over or removed, which Windows refuses otherwise.
-        with pq.ParquetFile(path) as file:
+        with open_parquet(path) as file:
             yield from (file.read_row_group(place) for place in range(file.num_row_groups))
             if not file.num_row_groups:
                 yield file.schema_arrow.empty_table()

@@ -89,6 +89,8 @@ _LOCK = ".lock"
 class RunWriter:
     """Commits rows to ``<results>/<run_id>/``, a whole file at a time; ``again`` to a run that was begun before.
 
+    Its ``record`` is what run.json holds; empty before that is written.
+
     Raises:
         StoreError: the folder cannot be written, or another process writes the run.
     """
@@ -96,7 +98,7 @@ class RunWriter:
     def __init__(self, results: Path, run_id: str, *, again: bool = False) -> None:
         self.path = results / run_id
         self.run_id = run_id
-        self._record: Mapping[str, Any] = {}
+        self.record: Mapping[str, Any] = {}
         # Room for end.json if the disk fills up during the run.
         self._reserve = self.path / ".reserve"
         self._lock = FileLock(self.path / _LOCK, timeout=0)
@@ -119,7 +121,7 @@ class RunWriter:
         self._write_record({"schema_version": SCHEMA_VERSION, "run_id": self.run_id, **record})
 
     def _write_record(self, record: Mapping[str, Any]) -> None:
-        self._record = record
+        self.record = record
         write_json(self.path / "run.json", record)
 
     def carry_on(self, record: Mapping[str, Any]) -> None:
@@ -145,9 +147,9 @@ class RunWriter:
         made = as_table(table, self.run_id, rows)
         if not rows:
             return
-        gone = bool(self._record) and not (self.path / "run.json").exists()
+        gone = bool(self.record) and not (self.path / "run.json").exists()
         if gone:
-            self._write_record(self._record)
+            self._write_record(self.record)
         self._parts += 1
         write_table(self.path / table / f"part-{self._parts:05d}.parquet", made)
         if gone:

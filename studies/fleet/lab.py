@@ -28,7 +28,7 @@ COMMAND = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(PROJECT
 """What ``nox -s bench`` comes to where the harness is installed."""
 
 
-def wait_until(true: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
+def wait_until(true: Callable[[], bool], what: str, seconds: float = 300.0) -> None:
     """Wait for something that happens in another process."""
     end = time.monotonic() + seconds
     while not true():
@@ -129,8 +129,8 @@ class Lab:
             # On Windows a venv's python.exe takes the interpreter with it.
             with suppress(psutil.NoSuchProcess):
                 one.kill()
-        psutil.wait_procs(below, timeout=10)
-        process.wait(10)
+        psutil.wait_procs(below, timeout=300)
+        process.wait(300)
 
     def close(self) -> None:
         """End all that goes on."""

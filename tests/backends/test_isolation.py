@@ -27,7 +27,7 @@ root = pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="
 def told(program: str, *arguments: str) -> Any:
     """What a process of its own prints, as JSON."""
     command = [sys.executable, "-c", program, *arguments]
-    shown = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, timeout=60)
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, timeout=300)
     return json.loads(shown.stdout)
 
 

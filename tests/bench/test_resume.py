@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bench.store.writer import replace_rows
-from tests.support.sweeps import INTERRUPT
+from tests.support.sweeps import INTERRUPTING
 
 pytestmark = pytest.mark.process
 
@@ -119,13 +119,7 @@ def test_a_visit_that_is_not_whole_is_measured_again_and_its_rows_are_set_aside(
 
 @pytest.mark.fault("ctrl-c")
 def test_a_run_that_was_interrupted_is_carried_on(sweep: Sweep, whole: Sweep) -> None:
-    process = sweep.start(*LONG)
-    assert process.stdout is not None
-    for line in process.stdout:
-        if "visit 3 of 4" in line:
-            break
-    process.send_signal(INTERRUPT)
-    process.communicate(timeout=60)
+    sweep.run(*INTERRUPTING, *LONG, INTERRUPT_AT="bench.run.between_visits:Progress.begin 3")
     assert sweep.stored.end["reason"] == "interrupted"
     assert (again(sweep).returncode, keys(sweep), sweep.runs) == (0, keys(whole), 1)
     assert [one.get("reason") for one in sweep.stored.record["sittings"]] == ["interrupted", None]
@@ -154,7 +148,7 @@ def test_both_variants_of_a_pair_are_measured_again(sweep: Sweep) -> None:
 
 @pytest.mark.fault("kill")
 def test_a_run_that_adds_blocks_goes_on_to_its_target(sweep: Sweep) -> None:
-    played = ("--load-option", "simulated.ttft_ms=40", "--load-option", "simulated.itl_ms=20")
+    played = ("--load-option", "simulated.ttft_ms=40", "--load-option", "simulated.itl_ms=20", "--repeats", "3")
     sweep.run("--prompt-tokens", "8", "--interval-target", "99%", "--blocks", "10", "--max-blocks", "12", *played)
     expected, end = keys(sweep), sweep.stored.end["detail"]["adaptive"]
     cut(sweep, visits=8)

@@ -77,7 +77,7 @@ def toy(make_venv: Callable[..., str], tmp_path_factory: pytest.TempPathFactory)
         env={**sweep.environment(), "AIPC_BENCH_VENVS": json.dumps({"plugin-toy": {"python": worker}})},
         capture_output=True,
         encoding="utf-8",
-        timeout=300,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

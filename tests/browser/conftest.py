@@ -15,7 +15,7 @@ from tests.browser.checks import overflow
 from tests.browser.chromium import FLAGS, REMEDY, find_chromium, in_ci
 from tests.browser.pages import PAGES, index_of_reports
 from tests.browser.runs import RUNS
-from tests.support.browsers import LAPTOP, Open, Opened, See, Seen, Stored, open_in
+from tests.support.browsers import LAPTOP, LIMIT_MS, Open, Opened, See, Seen, Stored, open_in
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -62,7 +62,7 @@ def browser() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - its driver is started by the tests that use it
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
+        browser = playwright.chromium.launch(executable_path=executable, args=list(FLAGS), timeout=LIMIT_MS)
         yield browser
         browser.close()
 

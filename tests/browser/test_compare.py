@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,20 +13,18 @@ from bench.analyse.comparison import compare
 from bench.analyse.run import analyse_run
 from bench.report.compare.comparison_exports import write_comparison
 from bench.store.reader import open_run
-from tests.browser.checks import beyond_paper, overflow, violations
+from tests.browser.checks import OPEN_ALL, beyond_paper, overflow, violations
 from tests.browser.runs import hostile, usual
-from tests.support.browsers import LAPTOP, PAPER, PHONE, WIDE, Opened
+from tests.support.browsers import LAPTOP, PAPER, PHONE, WIDE, Open, Opened, address
 from tests.support.stored_runs import FakeRun
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Locator, Page
 
 pytestmark = pytest.mark.browser
 
 KINDS: dict[str, tuple[Callable[[], FakeRun], int]] = {"one": (usual, 1), "three": (usual, 3), "hostile": (hostile, 2)}
 """Name -> what the runs are, and how many heads there are."""
-
-Open = Callable[..., Opened]
 
 
 @pytest.fixture(scope="module")
@@ -42,22 +40,15 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture
-def open_page(browser: Browser, pages: dict[str, Path]) -> Iterator[Open]:
-    """Opens a comparison by its name; further arguments are those of a browser context."""
-    contexts = []
+def open_page(open_file: Open, pages: dict[str, Path]) -> Open:
+    """Opens a comparison by its name, and all that is folded in it; further arguments are those of ``open_file``."""
 
-    def opened(name: str, size: tuple[int, int] = LAPTOP, **options: Any) -> Opened:
-        context = browser.new_context(viewport={"width": size[0], "height": size[1]}, offline=True, **options)
-        contexts.append(context)
-        found = Opened(context.new_page())
-        found.listen()
-        found.page.goto(pages[name].as_uri())
-        found.page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+    def opened(name: str, *arguments: Any, **options: Any) -> Opened:
+        found: Opened = open_file(pages[name], *arguments, **options)
+        found.page.evaluate(OPEN_ALL)
         return found
 
-    yield opened
-    for context in contexts:
-        context.close()
+    return opened
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -221,7 +212,7 @@ def test_the_address_keeps_and_restores_the_order_of_several_tables(open_made: O
     page = open_made("comparison of several").page
     head_of(page, "map-ttft_ms", "2").dblclick()
     head_of(page, "ttft_ms", "change").click()
-    fragment = page.evaluate("location.hash")
+    fragment = address(page)
     assert fragment == "#&sort=map-ttft_ms.3.descending&sort=ttft_ms.3.ascending"
     again = open_made("comparison of several", fragment=fragment).page
     for table in ("map-ttft_ms", "ttft_ms"):

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from bench.report.index import update_index
 from tests.browser.checks import overflow, violations
 from tests.browser.pages import INDEXED
-from tests.support.browsers import LAPTOP, PHONE, Opened
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+from tests.support.browsers import LAPTOP, PHONE, Open, Opened, drawn
 
 pytestmark = pytest.mark.browser
 
@@ -26,24 +23,13 @@ def index(written: Callable[..., Path]) -> Path:
 
 
 @pytest.fixture
-def opened(browser: Browser, index: Path) -> Iterator[Callable[..., Opened]]:
+def opened(open_file: Open, index: Path) -> Open:
     """Opens the index; arguments are those of a browser context."""
-    contexts = []
 
     def at(size: tuple[int, int] = LAPTOP, path: Path = index, **options: Any) -> Opened:
-        context = browser.new_context(viewport={"width": size[0], "height": size[1]}, offline=True, **options)
-        contexts.append(context)
-        found = Opened(context.new_page())
-        found.listen()
-        found.page.goto(path.as_uri())
-        return found
+        return open_file(path, size, **options)
 
-    yield at
-    for context in contexts:
-        context.close()
-
-
-OpenIndex = Callable[..., Opened]
+    return at
 
 
 def order(found: Opened) -> list[str]:
@@ -51,35 +37,36 @@ def order(found: Opened) -> list[str]:
     return names
 
 
-def test_it_opens_without_an_error_and_asks_for_nothing(opened: OpenIndex, index: Path) -> None:
+def test_it_opens_without_an_error_and_asks_for_nothing(opened: Open, index: Path) -> None:
     found = opened()
     assert found.problems == []
     assert [url for url in found.requests if url != "data:,"] == [index.as_uri()]
 
 
-def test_scrolling_and_escaping_are_no_errors(opened: OpenIndex) -> None:
+def test_scrolling_and_escaping_are_no_errors(opened: Open) -> None:
     found = opened(PHONE)
     found.page.mouse.wheel(0, 400)
+    found.page.wait_for_function("scrollY > 0")
     found.page.keyboard.press("Escape")
-    found.page.wait_for_timeout(50)
+    drawn(found.page)
     assert found.problems == []
 
 
 @pytest.mark.parametrize("size", [PHONE, LAPTOP], ids=["phone", "laptop"])
-def test_axe_finds_nothing_in_light_and_dark(opened: OpenIndex, size: tuple[int, int]) -> None:
+def test_axe_finds_nothing_in_light_and_dark(opened: Open, size: tuple[int, int]) -> None:
     assert violations(opened(size), every=True) == []
 
 
 @pytest.mark.parametrize("size", [PHONE, LAPTOP], ids=["phone", "laptop"])
-def test_it_is_no_wider_than_the_screen(opened: OpenIndex, size: tuple[int, int]) -> None:
+def test_it_is_no_wider_than_the_screen(opened: Open, size: tuple[int, int]) -> None:
     assert overflow(opened(size)) == 0
 
 
-def test_the_newest_stands_first(opened: OpenIndex) -> None:
+def test_the_newest_stands_first(opened: Open) -> None:
     assert order(opened()) == list(INDEXED)
 
 
-def test_it_is_all_there_without_javascript(opened: OpenIndex) -> None:
+def test_it_is_all_there_without_javascript(opened: Open) -> None:
     found = opened(java_script_enabled=False)
     assert order(found) == list(INDEXED)
     assert all(row.is_visible() for row in found.page.locator("#table-reports tbody tr").all())
@@ -89,19 +76,20 @@ def test_it_is_all_there_without_javascript(opened: OpenIndex) -> None:
     ("head", "expected"),
     [("measured, UTC", ["oldest", "middle", "newest"]), ("cells", ["middle", "oldest", "newest"])],
 )
-def test_a_head_sorts(opened: OpenIndex, head: str, expected: list[str]) -> None:
+def test_a_head_sorts(opened: Open, head: str, expected: list[str]) -> None:
     found = opened()
     found.page.get_by_role("button", name=head).click()
     assert order(found) == expected
 
 
-def test_a_link_leads_to_its_report(opened: OpenIndex) -> None:
+def test_a_link_leads_to_its_report(opened: Open) -> None:
     found = opened()
-    found.page.get_by_role("link", name="newest").click()
+    with found.page.expect_navigation():
+        found.page.get_by_role("link", name="newest").click()
     assert found.page.title() == "newest"
 
 
-def test_what_is_simulated_unfinished_or_unreadable_is_said(opened: OpenIndex) -> None:
+def test_what_is_simulated_unfinished_or_unreadable_is_said(opened: Open) -> None:
     found = opened()
     row = found.page.locator("tr", has_text="oldest")
     assert "simulated" in row.inner_text()
@@ -109,7 +97,7 @@ def test_what_is_simulated_unfinished_or_unreadable_is_said(opened: OpenIndex) -
     assert "broken/summary.json" in found.page.inner_text("#unreadable")
 
 
-def test_a_folder_without_reports_says_so(opened: OpenIndex, tmp_path: Path) -> None:
+def test_a_folder_without_reports_says_so(opened: Open, tmp_path: Path) -> None:
     found = opened(path=update_index(tmp_path / "none"))
     assert "No report is here yet" in found.page.inner_text("main")
     assert found.problems == []

@@ -14,7 +14,7 @@ import pytest
 from scipy import stats
 
 from bench.report.format import decimals
-from tests.support.browsers import Open, Stored
+from tests.support.browsers import Open, Stored, address, drawn
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -157,7 +157,7 @@ def test_the_address_restores_filters_order_and_quantile(open_report: Open) -> N
     page.get_by_role("radio", name="p99").check()
     head(page, "TPOT").click()
     head(page, "TPOT").click()
-    again = open_report("usual", fragment="#" + page.url.partition("#")[2]).page
+    again = open_report("usual", fragment=address(page)).page
     assert again.locator(ROWS).all_inner_texts() == page.locator(ROWS).all_inner_texts()
 
 
@@ -194,7 +194,7 @@ def test_names_with_markup_are_filters_like_others(open_report: Open) -> None:
     opened = open_report("hostile")
     opened.page.evaluate("document.getElementById('view').open = true")
     opened.page.get_by_role("checkbox", name="<b>evil</b>").uncheck()
-    again = open_report("hostile", fragment="#" + opened.page.url.partition("#")[2])
+    again = open_report("hostile", fragment=address(opened.page))
     assert again.page.locator(ROWS).count() == opened.page.locator(ROWS).count()
     assert (opened.problems, again.problems) == ([], [])
 
@@ -245,15 +245,22 @@ def test_each_focused_point_tells_what_the_parquet_holds(
     assert told == expected(stored("usual"), metric)
 
 
-def test_a_mouse_over_a_point_shows_its_figures(open_report: Open) -> None:
-    page = ready(open_report)
-    page.locator("#charts").scroll_into_view_if_needed()
-    # The slowest line lies apart from the others.
-    point = page.locator("figure:not(.spare)", has_text="Time per output token, ms").locator("g[data-prompt]").last
+def point_at(page: Page, point: Locator) -> None:
+    """Have the mouse beside a point."""
     point.scroll_into_view_if_needed()
+    # What is told of a point goes when the page is scrolled.
+    drawn(page)
     box = point.bounding_box()
     assert box
     page.mouse.move(box["x"] + box["width"] / 2 + 2, box["y"] + box["height"] / 2)
+    page.locator("#tip").wait_for()
+
+
+def test_a_mouse_over_a_point_shows_its_figures(open_report: Open) -> None:
+    page = ready(open_report)
+    # The slowest line lies apart from the others.
+    point = page.locator("figure:not(.spare)", has_text="Time per output token, ms").locator("g[data-prompt]").last
+    point_at(page, point)
     assert page.locator("#tip").inner_text() == point.get_attribute("aria-label")
 
 
@@ -343,7 +350,7 @@ def test_a_weight_is_chosen_by_keyboard_alone(open_report: Open) -> None:
     page.locator("#view summary").focus()
     for key in ("Enter", "Tab", "ArrowDown"):
         page.keyboard.press(key)
-    assert (answered(page), page.url.partition("#")[2]) == ({"Responsiveness"}, "&weight=ttft")
+    assert (answered(page), address(page)) == ({"Responsiveness"}, "#&weight=ttft")
 
 
 def test_the_address_restores_a_weight(open_report: Open) -> None:
@@ -405,7 +412,7 @@ def test_axes_are_chosen_by_keyboard_alone(open_report: Open) -> None:
     page.get_by_role("radio", name="as suits each chart").focus()
     page.keyboard.press("ArrowRight")
     assert before["arrival"] == [False] * 3
-    assert page.url.partition("#")[2] == "&scale=zero"
+    assert address(page) == "#&scale=zero"
     assert axes(page)["charts"][0] is True
 
 
@@ -444,10 +451,7 @@ def test_a_point_tells_the_same_on_either_axis(open_report: Open) -> None:
 def test_a_mouse_over_a_point_of_the_other_edition_shows_its_figures(open_report: Open) -> None:
     page = open_report("usual", fragment="#charts&scale=log").page
     point = page.locator("figure.spare", has_text="Time per output token, ms").locator("g[data-prompt]").last
-    point.scroll_into_view_if_needed()
-    box = point.bounding_box()
-    assert box
-    page.mouse.move(box["x"] + box["width"] / 2 + 2, box["y"] + box["height"] / 2)
+    point_at(page, point)
     assert page.locator("#tip").inner_text().startswith("transformers CPU fp32, prompt 128: time per output token")
 
 
@@ -488,10 +492,10 @@ def test_a_run_without_hits_has_no_such_choice(open_report: Open) -> None:
 def test_show_everything_takes_every_choice_back(open_report: Open) -> None:
     page = open_report("usual", fragment="#answer&weight=memory&scale=log&quantile=p95").page
     page.get_by_role("button", name="Show everything").click()
-    assert (answered(page), axes(page)["arrival"], page.url.partition("#")[2]) == (
+    assert (answered(page), axes(page)["arrival"], address(page)) == (
         METRICS["everything"],
         [False] * 3,
-        "answer",
+        "#answer",
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.browser.checks import OPEN_ALL, beyond_paper, violations
 from tests.browser.pages import EVIL, PAGES
-from tests.support.browsers import LAPTOP, PAPER, PHONE, WIDE, Open, See
+from tests.support.browsers import LAPTOP, PAPER, PHONE, WIDE, Open, See, address
 
 pytestmark = pytest.mark.browser
 
@@ -140,4 +140,4 @@ def test_the_address_restores_the_order(open_page: Open) -> None:
 def test_a_click_on_a_head_is_kept_in_the_address(open_page: Open) -> None:
     page = open_page("history").page
     page.locator("#table-runs thead button").first.click()
-    assert page.url.partition("#")[2] == "&sort=runs.0.ascending"
+    assert address(page) == "#&sort=runs.0.ascending"

@@ -15,7 +15,7 @@ from tests.browser.checks import OPEN_ALL
 from tests.browser.pages import PAGES
 from tests.browser.policies import served
 from tests.browser.runs import RUNS
-from tests.support.browsers import LAPTOP, Open, Stored
+from tests.support.browsers import LAPTOP, Open, Stored, new_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -71,8 +71,8 @@ def behind(browser: Browser) -> Iterator[Behind]:
 
         def at(path: Path) -> Page:
             address = stack.enter_context(served(path.parent))
-            context = stack.enter_context(browser.new_context(viewport={"width": LAPTOP[0], "height": LAPTOP[1]}))
-            page: Page = context.new_page()
+            page = new_page(browser, LAPTOP)
+            stack.enter_context(page.context)
             page.goto(address + path.name)
             return page
 

@@ -9,7 +9,7 @@ import pytest
 from studies.report_speed.__main__ import GOALS
 from tests.browser.checks import beyond_paper, violations
 from tests.browser.runs import RUNS
-from tests.support.browsers import LAPTOP, PAPER, PHONE, WIDE, Open, See, Stored
+from tests.support.browsers import LAPTOP, PAPER, PHONE, WIDE, Open, See, Stored, drawn
 
 pytestmark = pytest.mark.browser
 
@@ -153,5 +153,5 @@ def test_nothing_of_a_large_page_moves_while_it_is_scrolled(open_report: Open) -
     height = page.evaluate("document.documentElement.scrollHeight")
     for top in range(0, height, LAPTOP[1]):
         page.evaluate("(top) => scrollTo({ top, behavior: 'instant' })", top)
-        page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        drawn(page)
     assert (page.evaluate("document.documentElement.scrollHeight"), page.evaluate("moved")) == (height, 0)

@@ -19,6 +19,7 @@ from nox import virtualenv
 from packaging.version import Version
 
 import noxfile
+from bench.cli import INTERRUPTED
 from bench.commands import child
 from bench.plan.environments import environment
 from bench.prepare import install, locks
@@ -81,11 +82,11 @@ def test_all_programs_are_ended_at_once_and_none_is_started_after_that() -> None
 
     with ThreadPoolExecutor() as pool:
         running = [pool.submit(programs.run, *python(PRINT_AND_SLEEP), env={}, tell=tell(begun)) for begun in pids]
-        assert all(begun.wait(60) for begun in pids)
+        assert all(begun.wait(300) for begun in pids)
         programs.end()
         for one in running:
             with pytest.raises(CancelledError):
-                one.result(60)
+                one.result(300)
     assert_gone(map(int, told))
     with pytest.raises(CancelledError):
         programs.run(*python("pass"), env={})
@@ -121,7 +122,7 @@ def assert_gone(pids: Iterable[int]) -> None:
     for pid in pids:
         with suppress(psutil.NoSuchProcess):
             found.append(psutil.Process(pid))
-    assert psutil.wait_procs(found, timeout=60)[1] == []
+    assert psutil.wait_procs(found, timeout=300)[1] == []
 
 
 # -- several venvs at a time ------------------------------------------------------------------------------------------
@@ -132,7 +133,7 @@ class Meeting(FakeSession):
 
     def __init__(self, number: int, **options: Any) -> None:
         super().__init__(**options)
-        self.barrier = threading.Barrier(number, timeout=60)
+        self.barrier = threading.Barrier(number, timeout=300)
 
     def run(self, *arguments: str, **options: Any) -> str | None:
         if "virtualenv" in arguments:
@@ -185,7 +186,7 @@ def test_what_is_unfinished_when_the_session_ends_is_no_venv() -> None:
         def run(self, *arguments: str, **options: Any) -> str | None:
             if "onnxruntime-genai==6" in arguments:
                 begun.set()
-                assert ended.wait(60)
+                assert ended.wait(300)
                 raise CancelledError
             return super().run(*arguments, **options)
 
@@ -193,7 +194,7 @@ def test_what_is_unfinished_when_the_session_ends_is_no_venv() -> None:
     with installation(fake) as making:
         making._programs.end = ended.set  # type: ignore[method-assign]
         making.begin([environment("ort-genai"), environment("openvino-genai")])
-        assert begun.wait(60)
+        assert begun.wait(300)
     assert not install.was_made("ort-genai")
     assert not any("could not be installed" in line for line in fake.said)
     assert not (install.VENVS / "openvino-genai").exists()
@@ -335,7 +336,7 @@ def test_the_model_is_converted_while_a_stack_is_still_made(finished: Any, monke
     class Slow(FakeSession):
         def run(self, *arguments: str, **options: Any) -> str | None:
             if "onnxruntime-genai==6" in arguments:
-                assert converted.wait(60)
+                assert converted.wait(300)
             return super().run(*arguments, **options)
 
     def run_quietly(command: Any, variables: Any, show: Any) -> int:
@@ -360,7 +361,7 @@ def test_nothing_is_converted_ahead_where_all_stacks_are_there(finished: Any) ->
 
 def test_ctrl_c_while_the_model_is_converted_ends_the_session(finished: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(install.Installation, "at_work", True)
-    monkeypatch.setattr(child, "run_quietly", lambda *_: child.INTERRUPTED)
+    monkeypatch.setattr(child, "run_quietly", lambda *_: INTERRUPTED)
     with pytest.raises(SystemExit) as ended:
         noxfile.bench(as_session(FakeSession("--precision", "int4")))
     assert (ended.value.code, finished.commands) == (130, [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -116,7 +117,10 @@ def test_a_venv_whose_installation_was_killed_is_never_used_and_made_by_the_next
                 assert time.monotonic() < end
                 time.sleep(0.005)
             end_tree(session.pid)
-        assert not install.was_made("toy")
+        if install.was_made("toy"):
+            # The kill came too late.
+            assert install.damage("toy") is None
+            shutil.rmtree(home)
     assert make(TOY) == {"python": str(install.interpreter("toy"))}
     assert install.damage("toy") is None
 

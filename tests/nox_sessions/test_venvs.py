@@ -168,7 +168,7 @@ def test_another_session_that_makes_the_venv_is_waited_for() -> None:
     with ThreadPoolExecutor() as pool, _alone(as_session(first), "ort-genai"):
         later = pool.submit(made, second, "ort-genai")
         while not any("waiting for another session" in line for line in second.said):
-            assert waits.wait(60)
+            assert waits.wait(300)
             waits.clear()
         installation(first)._made(environment("ort-genai"))
     assert (later.result(), second.calls) == ({"ort-genai": {"python": str(interpreter("ort-genai"))}}, [])

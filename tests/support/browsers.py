@@ -15,6 +15,29 @@ LAPTOP, PHONE, WIDE = (1366, 768), (360, 740), (1920, 1080)
 PAPER = (718, 1047)
 
 
+LIMIT_MS = 300_000
+"""How long anything in a browser may take: only what would never end is to reach it, on a busy machine too."""
+
+
+def new_page(browser: Browser, size: tuple[int, int], **options: Any) -> Page:
+    """A blank page in a context of its own, of a reader who wants no motion: where it scrolls to, it is at once."""
+    screen = {"width": size[0], "height": size[1]}
+    context = browser.new_context(**{"viewport": screen, "reduced_motion": "reduce", **options})
+    context.set_default_timeout(LIMIT_MS)
+    return context.new_page()
+
+
+def address(page: Page) -> str:
+    """The fragment of the page's address now; ``page.url`` learns of it later."""
+    found: str = page.evaluate("location.hash")
+    return found
+
+
+def drawn(page: Page) -> None:
+    """Wait until all events of what was done so far, such as those of scrolling, have come."""
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
 @dataclass
 class Opened:
     """A page, what went wrong in it, and what it asked for."""
@@ -32,8 +55,7 @@ class Opened:
 
 def open_in(browser: Browser, path: Path, size: tuple[int, int] = LAPTOP, fragment: str = "", **options: Any) -> Opened:
     """Opens a page on disk in a context of its own; further arguments are those of that context."""
-    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, offline=True, **options)
-    found = Opened(context.new_page())
+    found = Opened(new_page(browser, size, offline=True, **options))
     found.listen()
     found.page.goto(path.as_uri() + fragment)
     return found

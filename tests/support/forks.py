@@ -31,11 +31,11 @@ LOADED = (
     "tests.support.charts",
 )
 """What sweeps import. Not what pytest loads as plugins: it would warn that these are loaded already."""
-_SECONDS = 120
+_SECONDS = 600
 
 
 def run_forked(arguments: Sequence[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run ``python -m pytest ARGUMENTS`` in the project's folder to its end; killed after two minutes."""
+    """Run ``python -m pytest ARGUMENTS`` in the project's folder to its end; killed after ten minutes."""
     server = _server()
     assert server.stdin is not None
     assert server.stdout is not None

@@ -98,7 +98,7 @@ def run(home: Path, *arguments: str, say: Callable[[str], None] = lambda _: None
     except BenchError as error:
         ended.errors.append(str(error))
     finally:
-        if session.writer is not None:
+        if hasattr(session, "writer"):
             session.writer._lock.release(force=True)
     return ended
 

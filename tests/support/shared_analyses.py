@@ -14,10 +14,9 @@ from bench.analyse.run import analyse_run
 from bench.store.reader import StoredRun
 
 _CALLERS = (
-    "bench.analyse.fleet_machine",
+    "bench.analyse.machine_runs",
     "bench.commands.stored_runs",
     "bench.report.compare.comparison_exports",
-    "bench.analyse.read_history",
     "bench.report.render",
 )
 _made: dict[bytes, RunAnalysis] = {}

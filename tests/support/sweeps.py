@@ -22,6 +22,9 @@ else:
     INTERRUPT = signal.SIGINT
 """What Ctrl-C comes to for a program in a process group of its own."""
 
+INTERRUPTING = ("-p", "tests.support.interrupting")
+"""Options of a sweep with Ctrl-C at the moment that its variable ``INTERRUPT_AT`` names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
@@ -88,16 +91,16 @@ class Sweep:
             env={**self.environment(), **environment},
             capture_output=True,
             encoding="utf-8",
-            timeout=120,
+            timeout=600,
             check=False,
         )
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """Start, to be interrupted: in a process group of its own, as a console gives one."""
         return subprocess.Popen(
             self.command(*arguments),
             cwd=PROJECT_ROOT,
-            env=self.environment(),
+            env={**self.environment(), **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",

@@ -1,7 +1,5 @@
 """What a comparison claims, in values: which figures are called, what is doubtful, what differs; no sentences."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

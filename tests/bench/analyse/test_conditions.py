@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from bench.analyse.conditions import (
@@ -23,6 +22,7 @@ from bench.analyse.conditions import (
     run_changes,
     surroundings,
     variant_changes,
+    venv_of,
 )
 from bench.analyse.results import RunAnalysis
 from tests.support.analyses import made_load, made_run, packages
@@ -131,28 +131,19 @@ def test_another_environment_tells_runs_apart() -> None:
     assert alike(RECORD, loads[0]) != alike(RECORD, loads[1])
 
 
-class Asked:
-    """Stands in for a stored run that asked these prompts of eight tokens: name -> digest."""
-
-    def __init__(self, **prompts: str) -> None:
-        self.prompts = prompts
-
-    def table(self, name: str, columns: list[str]) -> pa.Table:
-        values = ([8] * len(self.prompts), list(self.prompts), list(self.prompts.values()))
-        return pa.table(dict(zip(columns, values, strict=True)))
-
-
 @pytest.mark.parametrize(
     ("base", "head", "counts"),
     [
-        (Asked(a="1", b="2"), Asked(a="1", b="2"), None),
-        (Asked(a="1", b="2"), Asked(b="2", c="3"), None),
-        (Asked(a="1", b="2"), Asked(a="1", b="9"), (2, 1)),
+        ({"a": "1", "b": "2"}, {"a": "1", "b": "2"}, None),
+        ({"a": "1", "b": "2"}, {"b": "2", "c": "3"}, None),
+        ({"a": "1", "b": "2"}, {"a": "1", "b": "9"}, (2, 1)),
     ],
     ids=["the same", "others beside", "one has other ids"],
 )
-def test_prompts_of_one_name_must_have_the_same_ids(base: Any, head: Any, counts: tuple[int, int] | None) -> None:
-    found = prompts_differ(base, head)
+def test_prompts_of_one_name_must_have_the_same_ids(
+    base: dict[str, str], head: dict[str, str], counts: tuple[int, int] | None
+) -> None:
+    found = prompts_differ({8: base}, {8: head})
     assert (found and (found.base, found.head)) == counts
 
 
@@ -185,6 +176,34 @@ def test_a_variant_has_the_packages_of_its_own_venv() -> None:
     venvs = {f"ort-genai ({side})": {"packages": {"numpy": side}} for side in "ab"}
     record = RECORD | {"venvs": venvs}
     assert alike(record, made_load(variant="a")) != alike(record, made_load(variant="b"))
+
+
+@pytest.mark.parametrize(
+    ("venvs", "device", "variant", "found"),
+    [
+        (["ort-genai", "openvino-genai"], "DML", "", "ort-genai"),
+        (["ort-genai (CPU)", "ort-genai (DML)"], "DML", "", "ort-genai (DML)"),
+        (["ort-genai (OPENVINO.CPU)", "ort-genai (DML)"], "OPENVINO.GPU", "", "ort-genai (OPENVINO.CPU)"),
+        (["ort-genai (a, CPU)", "ort-genai (a, DML)", "ort-genai (b)"], "DML", "a", "ort-genai (a, DML)"),
+        (["ort-genai (a, CPU)", "ort-genai (a, DML)", "ort-genai (b)"], "DML", "b", "ort-genai (b)"),
+        ([], "DML", "", "ort-genai"),
+    ],
+)
+def test_the_venv_of_a_load_is_told_by_its_device_where_a_stack_has_several(
+    venvs: Sequence[str], device: str, variant: str, found: str
+) -> None:
+    load = replace(made_load(variant=variant), device_requested=device)
+    assert venv_of({"venvs": dict.fromkeys(venvs)}, load) == found
+
+
+def test_packages_of_a_device_with_a_venv_of_its_own_tell_runs_apart() -> None:
+    records = [
+        RECORD | {"venvs": {f"ort-genai ({device})": {"packages": {"numpy": own}} for device, own in versions.items()}}
+        for versions in ({"CPU": "1", "DML": "1"}, {"CPU": "1", "DML": "2"})
+    ]
+    on_cpu, on_gpu = (replace(made_load(), device_requested=device) for device in ("CPU", "DML"))
+    assert alike(records[0], on_cpu) == alike(records[1], on_cpu)
+    assert alike(records[0], on_gpu) != alike(records[1], on_gpu)
 
 
 FIRST = {"began_at": "2026-11-22T10:00:00+00:00", "ended_at": "2026-11-22T10:40:00+00:00", "reason": "killed"}

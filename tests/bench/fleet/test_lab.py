@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,21 @@ from bench.fleet.certificates import make_certificates
 from bench.prepare.cache import differences
 from bench.store.reader import open_run
 from studies.fleet.lab import COMMAND, MODELS, QUICK, Lab, wait_until
-from tests.support.sweeps import INTERRUPT
+from tests.support.sweeps import INTERRUPT, INTERRUPTING
 
 pytestmark = pytest.mark.process
 
-UNDRAWN = (*COMMAND, "-p", "tests.support.undrawn")
+UNDRAWN = (*COMMAND, "-p", "tests.support.undrawn", *INTERRUPTING)
 """The charts of their reports take as long as the rest of these runs."""
+
+
+@contextmanager
+def holding_at_visit(number: int, until: Path) -> Iterator[None]:
+    """Runs of machines that join meanwhile go no further than to that visit, until there is a file."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("HOLD_AT", f"bench.run.between_visits:Progress.begin {number}")
+        monkeypatch.setenv("HOLD_UNTIL", str(until))
+        yield
 
 
 @pytest.fixture
@@ -42,7 +52,7 @@ def guarded(tmp_path: Path) -> Iterator[Lab]:
     one.close()
 
 
-def ended(lab: Lab, desk: subprocess.Popen[bytes], seconds: float = 180) -> int:
+def ended(lab: Lab, desk: subprocess.Popen[bytes], seconds: float = 600) -> int:
     try:
         return desk.wait(seconds)
     except subprocess.TimeoutExpired:
@@ -53,9 +63,10 @@ def test_a_fleet_measures_through_a_power_cut_and_another_scheduler_and_nothing_
     lab = guarded
     scheduler = lab.scheduler()
     lab.worker("left", "--labels", "lunar-lake")
-    right = lab.worker("right", "--labels", "lunar-lake")
+    with holding_at_visit(2, lab.folder / "never"):
+        right = lab.worker("right", "--labels", "lunar-lake")
     wait_until(lambda: lab.output("scheduler").count("joined") == 2, "the joining of two machines")
-    desk = lab.desk("--on", "lunar-lake", *QUICK, "--blocks", "4", "--repeats", "1")
+    desk = lab.desk("--on", "lunar-lake", *QUICK, "--blocks", "3", "--repeats", "1")
     wait_until(lambda: lab.has_rows("right"), "the first visit of right")
     lab.kill(right)
     wait_until(lambda: "right      is away" in lab.output("desk"), "the desk's notice")
@@ -80,8 +91,10 @@ def test_a_fleet_measures_through_a_power_cut_and_another_scheduler_and_nothing_
 
 def test_what_lies_at_the_machine_is_picked_up_after_ctrl_c_at_the_desk(lab: Lab) -> None:
     lab.scheduler()
-    left = lab.worker("left")
-    desk = lab.desk("--on", "left", *QUICK, "--blocks", "12", "--repeats", "1")
+    again = lab.folder / "again"
+    with holding_at_visit(2, again):
+        left = lab.worker("left")
+    desk = lab.desk("--on", "left", *QUICK, "--blocks", "2", "--repeats", "1")
     wait_until(lambda: lab.has_rows("left"), "the first visit of left")
     desk.send_signal(INTERRUPT)
     assert ended(lab, desk) == 130
@@ -89,9 +102,11 @@ def test_what_lies_at_the_machine_is_picked_up_after_ctrl_c_at_the_desk(lab: Lab
     assert said is not None, lab.output("desk")
     # Its worker alone dies, and what measures goes on.
     left.kill()
-    left.wait(10)
+    left.wait()
     lab.worker("left")
-    ended(lab, lab.desk(*said[1].split()))
+    desk = lab.desk(*said[1].split())
+    again.touch()
+    ended(lab, desk)
     assert "left       ok" in lab.output("desk")
     assert lab.faults_of("left") == []
     own = lab.run_of("left")
@@ -195,6 +210,6 @@ def run(lab: Lab, *arguments: str) -> subprocess.CompletedProcess[str]:
         env={**surroundings(), BENCH: json.dumps({"bench": COMMAND, "models": MODELS})},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 
 from bench import PROJECT_ROOT
 from bench.measure.attempt import LoadPlan, RunFacts
 from bench.measure.child_process import Launch
+from bench.measure.prompt_keys import prompts_of_visit
 from bench.measure.visit import Visit
 from bench.measure.worker import Timeouts, WorkerProcess
 from bench.plan.options import Options
 from bench.plan.plan import make_plan
 from bench.plan.venvs import Venv
-from bench.prepare.prompts import PromptBook, PromptKey
+from bench.prepare.prompts import PromptBook
 from bench.store.reader import open_run
 from bench.store.writer import RunWriter
 
 MakeOptions = Callable[..., Options]
 
-SHORT = Timeouts(start_s=30, open_s=30, load_s=30, generation_s=30)
+AMPLE = Timeouts(start_s=600, open_s=600, load_s=600, generation_s=600, close_s=600)
+"""No test comes near it, on a busy machine either; where a worker hangs, ``hung`` lets the time pass."""
 
 ODD_BACKEND = """
 import os, subprocess, sys
@@ -61,7 +67,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., WorkerProcess]]:
     started: list[WorkerProcess] = []
 
     def start_one(target: str = "backends.simulated:Simulated", **settings: Any) -> WorkerProcess:
-        timeouts = settings.pop("timeouts", SHORT)
+        timeouts = settings.pop("timeouts", AMPLE)
         scratch = tmp_path / f"worker-{len(started)}"
         started.append(WorkerProcess(sys.executable, target, scratch, timeouts=timeouts, **settings))
         return started[-1]
@@ -69,6 +75,26 @@ def start(tmp_path: Path) -> Iterator[Callable[..., WorkerProcess]]:
     yield start_one
     for one in started:
         one.kill()
+
+
+@pytest.fixture
+def hung(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the process id of a worker that is about to hang is written: as long as it lives, time flies.
+
+    So a worker has as long as it needs until then, and nobody waits for one that hangs.
+    """
+    file = tmp_path / "hung"
+    gone_by_s = 0
+
+    def monotonic() -> float:
+        nonlocal gone_by_s
+        text = file.read_text("utf-8") if file.exists() else ""
+        gone_by_s += 3600 if text and psutil.pid_exists(int(text)) else 0
+        return time.monotonic() + gone_by_s
+
+    clock = SimpleNamespace(monotonic=monotonic, perf_counter=time.perf_counter)
+    monkeypatch.setattr("bench.measure.worker.time", clock)
+    return file
 
 
 @pytest.fixture
@@ -82,8 +108,8 @@ def redirected() -> Launch:
 def loaded(start: Callable[..., WorkerProcess]) -> Callable[..., WorkerProcess]:
     """Starts a worker and loads the simulated backend with options."""
 
-    def load(*, generation_s: float = 30.0, **extra: Any) -> WorkerProcess:
-        worker = start(timeouts=Timeouts(start_s=30, open_s=30, load_s=30, generation_s=generation_s))
+    def load(**extra: Any) -> WorkerProcess:
+        worker = start()
         worker.open()
         worker.load(None, "CPU", "int4", None, {"ttft_ms": 1, "itl_ms": 1} | extra)
         return worker
@@ -135,10 +161,7 @@ def kit(tmp_path: Path, make_options: MakeOptions) -> Iterator[Callable[..., Kit
         arguments: tuple[str, ...] = (),
         load_plan: LoadPlan | None = None,
         stopping: Callable[[], bool] = lambda: False,
-        generation_s: float = 30.0,
         threads: int | None = None,
-        allow_fallback: bool = False,
-        retry_crashed: bool = False,
         memory_cap_bytes: int | None = None,
         say: Callable[[str], None] = lambda _: None,
     ) -> Kit:
@@ -149,35 +172,24 @@ def kit(tmp_path: Path, make_options: MakeOptions) -> Iterator[Callable[..., Kit
             *(part for option in quick for part in ("--load-option", f"simulated.{option}")),
         )
         planned = make_plan(options).visits[0]
-        most = options.max_warmups if "--max-warmups" in arguments else options.warmups
-        ordinals = range(-most, options.repeats)
-        wanted = [
-            PromptKey(cell.prompt_tokens, ordinal, row)
-            for cell in planned.cells
-            for ordinal in ordinals
-            for row in range(cell.batch_size)
-        ]
+        if "--max-warmups" not in arguments:
+            options = replace(options, max_warmups=options.warmups)
         facts = RunFacts(
             machine_id="0" * 16,
             model="none (simulated)",
             model_digest=None,
             threads=threads,
-            repeats=options.repeats,
-            warmups=options.warmups,
-            max_warmups=most,
-            warmup_new_tokens=options.warmup_new_tokens,
-            timeouts=Timeouts(start_s=30, open_s=30, load_s=30, generation_s=generation_s),
+            timeouts=AMPLE,
             scratch=tmp_path / "scratch",
             stopping=stopping,
-            allow_fallback=allow_fallback,
-            retry_crashed=retry_crashed,
             memory_cap_bytes=memory_cap_bytes,
             say=say,
         )
         writer = RunWriter(tmp_path / "results", "run-1")
         writer.begin({})
-        prompts = PromptBook.made_up().prompts_for_visit(planned.block, wanted)
-        made.append(Kit(writer, Visit(planned, load_plan or LoadPlan(Venv(sys.executable)), prompts, facts, writer)))
+        prompts = PromptBook.made_up().prompts_for_visit(planned.block, *prompts_of_visit(options, planned.cells))
+        plan = load_plan or LoadPlan(Venv(sys.executable))
+        made.append(Kit(writer, Visit(planned, plan, prompts, options, facts, writer)))
         return made[-1]
 
     yield make

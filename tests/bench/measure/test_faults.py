@@ -32,7 +32,7 @@ FAULTY_BACKEND = '''
 import ctypes, faulthandler, os, pathlib, signal, socket, struct, subprocess, sys, time
 from backends.contract import Evidence, GenerationDetails
 
-FOLDER = pathlib.Path({folder!r})
+FOLDER, HUNG = pathlib.Path({folder!r}), pathlib.Path({hung!r})
 TOLD = FOLDER.joinpath("told").read_text().split()
 PLACE, FAULT = TOLD[:2]
 
@@ -56,6 +56,7 @@ def segfault():
     faulthandler._read_null()
 
 def hang():
+    HUNG.write_text(str(os.getpid()))
     # Native code that does not let go of the interpreter.
     if sys.platform == "win32":
         ctypes.PyDLL("kernel32").Sleep(600_000)
@@ -135,11 +136,11 @@ class Details(GenerationDetails):
 
 
 @pytest.fixture
-def faulty(other_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+def faulty(other_root: Path, tmp_path: Path, hung: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """Puts the backend that fails in the place of the simulated one."""
     folder = tmp_path / "faults"
     folder.mkdir()
-    text = FAULTY_BACKEND.format(folder=str(folder))
+    text = FAULTY_BACKEND.format(folder=str(folder), hung=str(hung))
     (other_root / "backends" / "faulty.py").write_text(text, encoding="utf-8")
 
     def tell(place: str, fault: str) -> Path:
@@ -207,7 +208,7 @@ def test_native_code_that_holds_the_interpreter_is_stopped_in_time(
     kit: MakeKit, faulty: Callable[..., Path], place: str
 ) -> None:
     faulty(place, "hang")
-    said, rows, load = met(kit(generation_s=1.0))
+    said, rows, load = met(kit())
     assert said == ["WorkerTimeout", "ok"]
     assert [(row["prompt_tokens"], row["status"]) for row in rows] == [(8, "timeout")]
     assert (load["status"], load["stderr_tail"]) == ("timeout", "about to hang")
@@ -272,7 +273,7 @@ def test_a_worker_that_takes_more_than_its_cap_costs_its_cell_and_says_so(
 @pytest.mark.fault("worker-memory")
 def test_what_the_cap_refused_is_not_tried_again(kit: MakeKit, faulty: Callable[..., Path]) -> None:
     faulty("load", "die_exhausted")
-    one = kit(memory_cap_bytes=CAP, retry_crashed=True)
+    one = kit(memory_cap_bytes=CAP, arguments=("--retry-crashed",))
     assert met(one)[0] == ["WorkerCrashed", "WorkerCrashed"]
     assert len(one.rows("loads")) == 1
 
@@ -347,6 +348,6 @@ def test_on_windows_too_a_message_that_nobody_takes_ends_the_wait(monkeypatch: p
             with pytest.raises(BlockingIOError):
                 line.send_bytes(bytes(10_000_000))
             (waiting,) = {*threading.enumerate()} - before
-        waiting.join(60)
+        waiting.join(300)
         with pytest.raises(OSError, match=r"\[(Errno|WinError) \d+\]"):
             line.send_bytes(b"go")

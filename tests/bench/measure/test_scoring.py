@@ -40,6 +40,8 @@ SCORES = """
             if how == "crashes" or (how == "crashes on long" and text.name == "longest-prompt"):
                 os._exit(3)
             if how == "hangs":
+                with open(options.extra["hung"], "w") as hung:
+                    hung.write(str(os.getpid()))
                 time.sleep(600)
             rows = np.zeros((text.positions, 8))
             if how == "nan":
@@ -52,28 +54,29 @@ SCORES = """
 TEXTS = (Text("chat-1", (1, 2, 3, 4)), Text("longest-prompt", (1, 2, 3, 4, 5, 6), start=2))
 UNIFORM = pytest.approx([-np.log(8)] * 3)
 
+AMPLE = Timeouts(start_s=600, open_s=600, load_s=600, generation_s=600)
+
 Ask = Callable[..., Rows]
 
 
 @pytest.fixture
-def ask(other_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
+def ask(other_root: Path, tmp_path: Path, hung: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
     """Has a stand-in score two texts of 3 positions each."""
     with (other_root / "backends" / "odd.py").open("a", encoding="utf-8") as file:
         file.write(SCORES)
     monkeypatch.setitem(BACKENDS, "simulated", SCORING)
-    timeouts = Timeouts(start_s=30, open_s=30, load_s=1, generation_s=1)
-    facts = RunFacts("0" * 16, "model", None, None, 1, 0, 0, timeouts, tmp_path)
+    facts = RunFacts("0" * 16, "model", None, None, AMPLE, tmp_path)
 
     def one(
         how: str = "",
         reference: Path | None = None,
         load_plan: LoadPlan | None = None,
-        seconds: float = 60.0,
+        seconds: float = 600.0,
         device: str = "CPU",
     ) -> Rows:
         plan = load_plan or LoadPlan(Venv(sys.executable))
         known = None if reference is None else Reference("whole model fp32", reference, tmp_path)
-        load = Load("simulated", device, "int4", {"how": how})
+        load = Load("simulated", device, "int4", {"how": how, "hung": str(hung)})
         return score_load(load, plan, facts, tmp_path / "score", TEXTS, known, seconds)
 
     return one
@@ -153,7 +156,7 @@ def test_a_reference_that_cannot_be_read_is_named(ask: Ask, tmp_path: Path) -> N
     [
         ("refuses", "unsupported", "this artifact gives no logits"),
         ("crashes", "crashed", "the worker died (exit code 3)"),
-        ("hangs", "timeout", "the worker did not answer with 'scored' within 2 s and was stopped"),
+        ("hangs", "timeout", "the worker did not answer with 'scored' within 1200 s and was stopped"),
     ],
 )
 def test_a_load_that_cannot_be_scored_is_a_row_with_its_reason(ask: Ask, how: str, status: str, said: str) -> None:
@@ -216,7 +219,7 @@ def ask_for_profile(other_root: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     with (other_root / "backends" / "odd.py").open("a", encoding="utf-8") as file:
         file.write(PROFILE)
     monkeypatch.setitem(BACKENDS, "simulated", PROFILED)
-    facts = RunFacts("0" * 16, "model", None, None, 1, 0, 0, Timeouts(start_s=30, open_s=30, load_s=30), tmp_path)
+    facts = RunFacts("0" * 16, "model", None, None, AMPLE, tmp_path)
 
     def one(device: str = "DML.0", precision: str = "int4", load_plan: LoadPlan = HERE) -> Placement | None:
         return profile_load(Load("simulated", device, precision), load_plan, facts, tmp_path / "profile", PROMPT)

@@ -125,7 +125,7 @@ def test_a_run_that_waits_takes_the_machine_when_it_is_free(
     while not said:
         waiting.join(0.01)
     first.release()
-    waiting.join(60)
+    waiting.join(300)
     assert not waiting.is_alive()
     assert len(said) == 1
     assert said[0].startswith("waiting for run first (process ")

@@ -12,6 +12,7 @@ from bench.store.reader import open_run
 from studies.costs import cost_of
 from studies.scale.__main__ import main, options
 from studies.scale.watched import Held, Sample, course, growth, held_by, run_below, sit, stretches
+from tests.support.sweeps import INTERRUPTING
 
 SWEEP = (
     *("--backend", "simulated", "--precision", "int4", "--prompt-tokens", "1,2,3", "--new-tokens", "2"),
@@ -58,8 +59,12 @@ def test_what_this_process_holds_is_known() -> None:
 
 
 @pytest.mark.process
-def test_a_sweep_is_killed_and_carried_on_while_it_is_watched(tmp_path: Path) -> None:
-    first = sit(tmp_path, SWEEP, 0.02, lambda done: done >= 4)
+def test_a_sweep_is_killed_and_carried_on_while_it_is_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as held:
+        # It measures two blocks of three cells, and waits to be killed.
+        held.setenv("HOLD_AT", "bench.run.between_visits:Progress.begin 3")
+        held.setenv("HOLD_UNTIL", str(tmp_path / "never"))
+        first = sit(tmp_path, (*INTERRUPTING, *SWEEP), 0.02, lambda done: done >= 4)
     assert first.samples[-1].cells >= 4
     assert open_run(run_below(tmp_path)).unfinished
     second = sit(tmp_path, ["--resume"], 0.02)
