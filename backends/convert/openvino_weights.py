@@ -31,8 +31,10 @@ def weights_of(model: Path) -> dict[str, Any]:
     elements: Counter[str] = Counter()
     bits = looked_up = 0
     for node in Core().read_model(model).get_ops():
+        if node.get_type_name() != "Constant":
+            continue
         element = node.get_element_type()
-        kind = element.get_type_name() if node.get_type_name() == "Constant" else ""
+        kind = element.get_type_name()
         shape = tuple(node.shape) if kind in FORMATS else ()
         if not is_table(shape):
             continue

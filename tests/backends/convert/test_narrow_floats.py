@@ -30,6 +30,8 @@ def model():
         ops.constant(np.random.rand(*shape).astype(np.float32)) for shape in ((100, 64), (256, 64), (100, 256))
     )
     row = ops.gather(table, ids, ops.constant(0, dtype=np.int64))
+    # As an exported model has nodes of several outputs.
+    row = ops.concat(ops.split(row, ops.constant(-1, dtype=np.int64), 2).outputs(), -1)
     return ov.Model([ops.matmul(ops.matmul(row, hidden, False, True), output, False, True)], [ids], "model")
 
 
