@@ -266,6 +266,16 @@ class Change:
     after: str | None
     backends: tuple[str, ...]
 
+    @property
+    def name(self) -> str:
+        """With the venvs that it lies in."""
+        return f"{self.what} ({', '.join(self.backends)})" if self.backends else self.what
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """Before and after, ``none`` where it is not there."""
+        return self.before or "none", self.after or "none"
+
 
 def surroundings(run: RunAnalysis) -> dict[Fact, str]:
     """What a latency may hang on, as far as a run records it: versions, system, power, variables, and how it asked."""
@@ -290,16 +300,16 @@ def changes(before: Mapping[Fact, str], after: Mapping[Fact, str]) -> tuple[Chan
     return tuple(Change(*key, tuple(filter(None, backends))) for key, backends in found.items())
 
 
-def run_changes(base: RunAnalysis, head: RunAnalysis) -> dict[str, tuple[str, str]]:
-    """What differs between two runs by name, there and here, but for what :func:`mismatches` names of them."""
+def run_changes(base: RunAnalysis, head: RunAnalysis) -> tuple[Change, ...]:
+    """What differs between two runs, but for what :func:`mismatches` names of them."""
     found = changes(surroundings(base), surroundings(head))
-    return _by_name(change for change in found if change.what not in NAMED)
+    return tuple(change for change in found if change.what not in NAMED)
 
 
-def variant_changes(run: RunAnalysis) -> dict[str, tuple[str, str]]:
-    """What differs between the venvs of the variants ``a`` and ``b`` of one run by name, there and here."""
+def variant_changes(run: RunAnalysis) -> tuple[Change, ...]:
+    """What differs between the venvs of the variants ``a`` and ``b`` of one run."""
     facts = surroundings(run)
-    return _by_name(changes(*(_of_variant(facts, name) for name in "ab")))
+    return changes(*(_of_variant(facts, name) for name in "ab"))
 
 
 def _of_variant(facts: Mapping[Fact, str], name: str) -> dict[Fact, str]:
@@ -312,26 +322,14 @@ def _of_variant(facts: Mapping[Fact, str], name: str) -> dict[Fact, str]:
     }
 
 
-def recorded(run: RunAnalysis, name: str) -> str | None:
-    """What a run records of something that :func:`run_changes` names; ``None`` where it records nothing of it."""
-    named = {
+def recorded(run: RunAnalysis, what: str, backends: Sequence[str]) -> str | None:
+    """What a run records of something that changed between others; ``None`` where it records nothing of it."""
+    found = {
         value
         for fact, value in surroundings(run).items()
-        if name == fact.what
-        or (name.startswith(f"{fact.what} (") and fact.backend in name[len(fact.what) + 2 : -1].split(", "))
+        if fact.what == what and (not backends or fact.backend in backends)
     }
-    return " and ".join(sorted(named)) or None
-
-
-def _by_name(found: Iterable[Change]) -> dict[str, tuple[str, str]]:
-    """Name -> there and here; ``none`` where a package is not there."""
-    return {
-        f"{one.what} ({', '.join(one.backends)})" if one.backends else one.what: (
-            one.before or "none",
-            one.after or "none",
-        )
-        for one in found
-    }
+    return " and ".join(sorted(found)) or None
 
 
 _OF_MACHINE = {"system": "os", "power source": "power_source", "power mode": "power_mode", "governor": "governor"}

@@ -14,7 +14,7 @@ from bench.analyse.grouping import group_by
 from bench.analyse.interval import Estimate, between_runs, paired
 from bench.analyse.machine_runs import CellName, MachineRun
 from bench.analyse.ranking import rankings
-from bench.analyse.read_findings import touches
+from bench.analyse.read_findings import touched
 from bench.analyse.results import CellResult, Measured, Ranking
 from bench.metrics import RANKED
 from bench.plan.cells import Ask, Request
@@ -166,16 +166,14 @@ def _cells(machine: Machine) -> Iterator[tuple[MachineRun, CellResult]]:
 
 
 def _serious(machine: Machine) -> dict[CellName, tuple[str, ...]]:
-    """The codes of the serious findings that touch a cell, of the cells that have any."""
-    found: dict[CellName, tuple[str, ...]] = {}
+    """The codes of the serious findings that touch a cell, of the cells that have any, its own after others."""
+    found: dict[CellName, dict[str, None]] = {}
     for standing in machine.standing:
         serious = [one for one in standing.analysis.findings if one.severity == "serious"]
-        by_cell = group_by(serious, lambda one: one.cell_key)
-        for cell in standing.analysis.cells:
-            of_cell = (*by_cell.get(None, ()), *by_cell.get(cell.cell_key, ()))
-            if codes := tuple(dict.fromkeys(one.code for one in of_cell if touches(one, cell))):
-                found[standing.name_of(cell.cell_key)] = codes
-    return found
+        for one, cells in touched(sorted(serious, key=lambda one: one.cell_key is not None), standing.analysis.cells):
+            for cell in cells:
+                found.setdefault(standing.name_of(cell.cell_key), {})[one.code] = None
+    return {name: tuple(codes) for name, codes in found.items()}
 
 
 # -- machines beside the base
@@ -331,8 +329,8 @@ def splits(machines: Sequence[Machine]) -> list[Split]:
     moved: dict[_Changed, dict[str, list[int]]] = {}
     seen: dict[_Changed, list[Machine]] = {}
     for machine in machines:
-        runs = machine.history.runs if machine.history else ()
-        own = (one for pair in itertools.pairwise(runs) for one in changes(pair[0].facts, pair[1].facts))
+        facts = [run.facts for run in machine.history.runs] if machine.history else []
+        own = (one for pair in itertools.pairwise(facts) for one in changes(*pair))
         for change in dict.fromkeys((one.what, one.before, one.after) for one in own):
             seen.setdefault(change, []).append(machine)
         for place, turn in enumerate(machine.history.turns if machine.history else ()):

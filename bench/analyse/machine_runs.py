@@ -4,6 +4,7 @@ import os
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from multiprocessing import get_context
@@ -13,6 +14,7 @@ from backends.process import usable_cpus
 from bench.analyse.conditions import Fact, Interruption, interruptions, recorded_at, surroundings
 from bench.analyse.results import LoadResult, RunAnalysis
 from bench.analyse.run import analyse_run
+from bench.errors import MachineError
 from bench.store.reader import StoredRun
 
 _RUNS_PER_PROCESS = 100
@@ -117,12 +119,21 @@ def in_processes(read: Callable[..., _Read], runs: int, first: Sequence[Any], *o
     """``read`` of each of ``first`` with its ``others``, in as many processes as there are processors.
 
     In this one where the ``runs`` that are read in all are too few for that.
+
+    Raises:
+        MachineError: one of the processes was ended.
     """
     processors = len(usable_cpus() or ()) or os.cpu_count() or 1
     processes = min(processors, runs // _RUNS_PER_PROCESS, _MOST_PROCESSES)
     if processes < 2:
         return list(map(read, first, *others))
-    # A child that is forked while pyarrow's threads run may wait for ever. Neighbours share files of a dataset.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        chunk = -(-len(first) // (processes * _CHUNKS_PER_PROCESS))
-        return list(pool.map(read, first, *others, chunksize=chunk))
+    chunk = -(-len(first) // (processes * _CHUNKS_PER_PROCESS))
+    try:
+        # A child that is forked while pyarrow's threads run may wait for ever. Neighbours share files of a dataset.
+        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+            return list(pool.map(read, first, *others, chunksize=chunk))
+    except BrokenProcessPool as error:
+        raise MachineError(
+            f"one of {processes} processes that read runs was ended, most likely as memory ran out: name fewer runs, "
+            "or end other programs"
+        ) from error

@@ -87,7 +87,7 @@ def read_history(
     if not runs:
         reason = left_out[-1].error or f"{left_out[-1].folder} does not say when it was measured"
         raise StoreError(f"no run of machine {machine_id} can be read: {reason}")
-    cpu = recorded_at(own[-1].record, "machine", "cpu", "name")
+    cpu = recorded_at(newest.record, "machine", "cpu", "name")
     return MachineHistory(machine_id, cpu or "", build_history(runs, threshold, metrics), tuple(left_out))
 
 

@@ -270,7 +270,7 @@ def _lists(gate: Gate) -> Iterator[tuple[str, bool, list[str]]]:
     yield "missing", True, missing
     yield "blocks lost", True, lost
     yield "new", False, [short_cell_name(cell, naming) for cell in gate.head.only_head]
-    yield "changed", False, [f"{name} {base} -> {head}" for name, (base, head) in gate.head.changes.items()]
+    yield "changed", False, [f"{one.name} {' -> '.join(one.ends)}" for one in gate.head.changes]
 
 
 def _other_reasons(gate: Gate) -> list[str]:
@@ -332,7 +332,7 @@ def gate_json(gate: Gate) -> str:
         "basis": sentence(gate.basis),
         "could_hide_beyond_threshold": len(gate.hiding),
         "notes": [sentence(note) for note in gate.notes],
-        "changes": {name: {"base": there, "head": here} for name, (there, here) in head.changes.items()},
+        "changes": {one.name: dict(zip(("base", "head"), one.ends, strict=True)) for one in head.changes},
         "cells": [
             {
                 **identity(cell.cell if comparison.paired else cell.other, naming),

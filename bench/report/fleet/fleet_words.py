@@ -1,7 +1,5 @@
 """The sentences of a fleet, in the language that is chosen: what the page, Markdown, the terminal and JSON share."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from bench.analyse.fleet import Apart, Figure, Question
@@ -86,7 +84,7 @@ def read_note(view: FleetView) -> str:
 
 
 def sentences(view: FleetView, question: Question) -> list[str]:
-    """Which configurations are the lowest, and on how many machines, by each metric; then what devices do."""
+    """Which configurations are the lowest, and on how many machines, by each metric."""
     found = []
     for metric in ("response_ms", "ttft_ms", "tpot_ms"):
         counted = count_fastest(view, question, metric).most_common(_MOST_LOWEST)

@@ -1,7 +1,5 @@
 """A history as lines for a terminal, as Markdown, and as JSON for a program."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict

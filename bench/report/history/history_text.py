@@ -1,7 +1,5 @@
 """The sentences of a history, in the language that is chosen: what the page, Markdown, the terminal and JSON share."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

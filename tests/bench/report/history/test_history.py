@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ from bench.analyse.build_history import build_history
 from bench.analyse.machine_runs import machine_run
 from bench.analyse.read_history import MachineHistory, read_history
 from bench.commands.history import main
-from bench.errors import UsageError
+from bench.errors import MachineError, UsageError
 from bench.plan.cells import Load
 from bench.report.history.history_text import sentences
 from bench.report.index import MOST_HEADLINE
@@ -347,6 +348,13 @@ def test_a_long_history_is_read_in_several_processes(
     monkeypatch.setattr(reading, "usable_cpus", lambda: [0, 1])
     found = told(upgraded, tmp_path, "--metric", "tpot")
     assert {**found, "about": None} == {**upgrade, "about": None}
+
+
+@pytest.mark.process
+def test_a_process_that_is_killed_while_it_reads_is_an_error_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "usable_cpus", lambda: [0, 1])
+    with pytest.raises(MachineError, match=r"one of 2 processes that read runs was ended.*: name fewer runs"):
+        reading.in_processes(os._exit, 10_000, [1, 1])
 
 
 def test_a_machine_of_many_processors_has_no_more_processes_than_windows_waits_for(
