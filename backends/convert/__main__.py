@@ -2,9 +2,8 @@
 
 The request is a JSON object: ``task`` (a name in :data:`TASKS`), ``source``, ``output`` (an empty folder), ``options``,
 ``online`` (whether it needs the network), ``memory_cap`` in bytes, and ``result``, the file that the answer is written
-to. The answer is a JSON object too: ``{"ok": true, "facts": …, "peak_memory_bytes": …}`` or ``{"ok": false,
-"message": …}``, with ``"refused": true`` where the converter takes no such model at all; no answer means that the
-process died.
+to. The answer is a JSON object too: ``{"ok": true, "facts": …}`` or ``{"ok": false, "message": …}``, with
+``"refused": true`` where the converter takes no such model at all; no answer means that the process died.
 """
 
 import importlib
@@ -25,11 +24,6 @@ from backends.process import (
     leave_network,
     unattended,
 )
-
-if sys.platform == "win32":
-    import psutil
-else:
-    import resource
 
 TASKS = {
     "cast": "backends.convert.cast",
@@ -79,15 +73,7 @@ def carry_out(request: dict[str, Any]) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001  converters raise anything; the log keeps the traceback
         traceback.print_exc()
         return {"ok": False, "message": _explained(error, request["source"])}
-    return {"ok": True, "facts": facts, "peak_memory_bytes": peak_memory_bytes()}
-
-
-def peak_memory_bytes() -> int:
-    """The most memory that this process held at once, in bytes."""
-    if sys.platform == "win32":
-        return int(psutil.Process().memory_info().peak_wset)
-    else:  # noqa: RET505 - the checker for types reads one platform at a time
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {"ok": True, "facts": facts}
 
 
 def _explained(error: Exception, source: str) -> str:

@@ -16,6 +16,10 @@ FORMATS = {
     "UINT8": ("int8", 8),
     "INT4": ("int4", 4),
     "UINT4": ("int4", 4),
+    **dict.fromkeys(("INT2", "UINT2"), ("int2", 2)),
+    **dict.fromkeys(("FLOAT8E4M3FN", "FLOAT8E4M3FNUZ"), ("f8e4m3", 8)),
+    **dict.fromkeys(("FLOAT8E5M2", "FLOAT8E5M2FNUZ"), ("f8e5m2", 8)),
+    "FLOAT4E2M1": ("f4e2m1", 4),
 }
 """Element type -> weight format, and bits of an element."""
 _POSITION_TABLES = {"GroupQueryAttention": (7, 8), "MultiHeadAttention": (), "RotaryEmbedding": (2, 3)}
@@ -77,6 +81,8 @@ def _roles(graph: Any) -> _Roles:
             roles.packed[inputs[1]] = (attributes["bits"], attributes["K"] * attributes["N"])
             roles.companions.update(inputs[2:4])
             roles.blocks.add((attributes["block_size"], attributes.get("accuracy_level", 0)))
+        elif node.op_type == "DequantizeLinear":
+            roles.companions.update(inputs[1:3])
         elif node.op_type == "GatherBlockQuantized":
             width = attributes.get("bits", 4)
             roles.companions.update(inputs[2:4])

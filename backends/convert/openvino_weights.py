@@ -7,9 +7,18 @@ from typing import Any
 
 from openvino import Core
 
-FORMATS = {"i4": "int4", "u4": "int4", "i8": "int8", "u8": "int8", "f16": "fp16", "bf16": "bf16", "f32": "fp32"}
+FORMATS = {
+    "i4": "int4",
+    "u4": "int4",
+    "i8": "int8",
+    "u8": "int8",
+    "f16": "fp16",
+    "bf16": "bf16",
+    "f32": "fp32",
+    **{kind: kind for kind in ("nf4", "f4e2m1", "f8e4m3", "f8e5m2", "f8e8m0", "u2", "u3", "u6")},
+}
+"""Type of a constant -> weight format; others are numbers of the graph, such as shapes."""
 _DECOMPRESSION = {"Convert", "Subtract", "Multiply", "Reshape"}
-_BITS = {"i4": 4, "u4": 4, "i8": 8, "u8": 8, "f16": 16, "bf16": 16, "f32": 32}
 
 
 def weights_of(model: Path) -> dict[str, Any]:
@@ -22,16 +31,20 @@ def weights_of(model: Path) -> dict[str, Any]:
     elements: Counter[str] = Counter()
     bits = looked_up = 0
     for node in Core().read_model(model).get_ops():
-        kind = node.get_element_type().get_type_name() if node.get_type_name() == "Constant" else ""
+        if node.get_type_name() != "Constant":
+            continue
+        element = node.get_element_type()
+        kind = element.get_type_name()
         shape = tuple(node.shape) if kind in FORMATS else ()
         if not is_table(shape):
             continue
         size = prod(shape)
-        bits += size * _BITS[kind]
+        bits += size * element.bitwidth
         if _is_looked_up(node):
-            looked_up += size * _BITS[kind]
-        # NNCF names what belongs to a compressed weight after the weight.
-        if not node.get_friendly_name().endswith(("/scale", "/zero_point")):
+            looked_up += size * element.bitwidth
+        # NNCF names what belongs to a compressed weight after the weight; a codebook is a row of numbers of 8 bits.
+        codebook = kind.startswith("f8") and len(shape) == 1
+        if not codebook and not node.get_friendly_name().endswith(("/scale", "/zero_point")):
             elements[FORMATS[kind]] += size
     return {"weight_elements": dict(elements), "stored_bytes": bits // 8, "looked_up_bytes": looked_up // 8}
 

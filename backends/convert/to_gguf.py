@@ -15,6 +15,7 @@ import gguf
 import numpy as np
 import torch
 from gguf import GGMLQuantizationType as Kind
+from gguf.lazy import LazyNumpyTensor
 from safetensors import safe_open
 from transformers import AutoConfig
 
@@ -65,17 +66,11 @@ def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any
     model = _Model(directory, config, family, KINDS[options.get("kind", options["weight_format"])])
     writer = gguf.GGUFWriter(str(output / "model.gguf"), gguf.MODEL_ARCH_NAMES[family.arch])
     write_metadata(writer, family, config)
-    for name, shape, kind in model.index():
-        # The writer takes the shape in bytes of what is quantized, and the type beside it.
-        stored = gguf.quant_shape_to_byte_shape(shape, kind) if kind not in (Kind.F32, Kind.F16) else shape
-        dtype = np.dtype({Kind.F32: np.float32, Kind.F16: np.float16}.get(kind, np.uint8))
-        size = int(np.prod(stored)) * dtype.itemsize
-        writer.add_tensor_info(name, stored, dtype, size, raw_dtype=kind)
+    for name, values, kind in model.tensors():
+        writer.add_tensor(name, values, raw_dtype=kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
-    writer.write_ti_data_to_file()
-    for values in model.values():
-        writer.write_tensor_data(values)
+    writer.write_tensors_to_file()
     writer.close()
     return weights_of(output / "model.gguf")
 
@@ -106,7 +101,7 @@ class _Written:
 
 
 class _Model:
-    """The tensors of a directory under GGUF's names, one at a time in memory."""
+    """The tensors of a directory under GGUF's names, each read and quantized as it is written."""
 
     def __init__(self, directory: Path, config: Config, family: Family, kind: Any) -> None:
         self._config = config
@@ -119,22 +114,22 @@ class _Model:
         # A norm behind the projection would undo what is done to the projection.
         normed = any(one.name.endswith("attn_q_norm.weight") for one in self._written)
         self._queries = ("attn_q_norm.weight",) if normed else ("attn_q.weight", "attn_q.bias")
-        self._factors = rotary_factors(config)
         self._query_factor = query_factor(family, config)
 
-    def index(self) -> Iterator[tuple[str, tuple[int, ...], Any]]:
-        """Name, shape and type of each tensor, in the order of :meth:`values`."""
-        yield from ((one.name, one.shape, self._kind_of(one.name, one.shape)) for one in self._written)
-        yield from ((name, values.shape, Kind.F32) for name, values in self._factors.items())
-
-    def values(self) -> Iterator[Any]:
+    def tensors(self) -> Iterator[tuple[str, Any, Any]]:
+        """Name, values and type of each tensor; values are read only where the writer takes their bytes."""
         for one in self._written:
-            parts = [self._changed(one, key) for key in one.keys]
-            values = parts[0] if len(parts) == 1 else np.stack(parts)
-            yield gguf.quants.quantize(
-                np.ascontiguousarray(values).reshape(one.shape), self._kind_of(one.name, one.shape)
-            )
-        yield from self._factors.values()
+            kind = self._kind_of(one.name, one.shape)
+            described = LazyNumpyTensor.meta_with_dtype_and_shape(np.float32, one.shape)
+            values = LazyNumpyTensor(meta=described, args=(one,), func=self._values)
+            yield one.name, gguf.quants.quantize(values, kind), kind
+        for name, factors in rotary_factors(self._config).items():
+            yield name, factors, Kind.F32
+
+    def _values(self, one: _Written) -> Any:
+        parts = [self._changed(one, key) for key in one.keys]
+        values = parts[0] if len(parts) == 1 else np.stack(parts)
+        return np.ascontiguousarray(values).reshape(one.shape)
 
     def _plan(self) -> Iterator[_Written]:
         ordered = sorted(self._held, key=lambda key: (self._held[key].file, self._held[key].begin))

@@ -44,7 +44,7 @@ class Converter:
         ``watch`` is called again and again meanwhile.
 
         Returns:
-            the converter's facts, with ``peak_memory_bytes`` of its process.
+            the converter's facts.
 
         Raises:
             PrepareError: it failed, or was stopped before memory ran out; the message is one line: ``title``, the
@@ -74,7 +74,7 @@ class Converter:
             raise ModelRefused(answer["message"])
         if answer is None or not answer["ok"]:
             raise PrepareError(_failure(title, answer, status, log, cap))
-        return {**answer["facts"], "peak_memory_bytes": answer["peak_memory_bytes"]}
+        return dict(answer["facts"])
 
     def versions(self, packages: Iterable[str]) -> dict[str, str | None]:
         """Package -> installed version, ``None`` for what is not installed; no package is imported.

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import psutil
-
 from bench.cli import Parser, command
 from bench.commands.history import main as history
 from bench.dataset.views import Views
 from bench.errors import UsageError
+from bench.observe.memory import memory_of
 from bench.store.dataset import is_dataset, open_dataset
 from studies import say
 from studies.dataset.made import TOKENS_OF_A_RUN, LabSize, machine_id, make_dataset
@@ -109,7 +108,7 @@ def _ask(root: Path, rounds: int) -> None:
         say(f"question   {question}, {len(answer)} groups{_goal(question.wall_s, MOST_S, 's')}")
         by_clock, by_cpu = question.wall_s / scan.wall_s, question.cpu_s / scan.cpu_s
         say(f"ratio      {by_clock:.2f} by the clock{_goal(by_clock, MOST_RATIO, '')}, {by_cpu:.2f} by CPU time")
-        peak = _peak_bytes()
+        peak = memory_of(os.getpid()).peak_bytes or 0
         say(f"memory     {peak / 1e9:.2f} GB at most{_goal(peak / 1e9, MOST_BYTES / 1e9, 'GB')}")
         machine = machine_id(1)
         exact = _rows(views, EXACT.format(machine=machine))
@@ -131,16 +130,6 @@ def _history(root: Path, folder: Path, size: LabSize) -> None:
 
 def _rows(views: Views, query: str) -> list[tuple[Any, ...]]:
     return [row for answer in views.answers(query) for batch in answer.batches for row in batch]
-
-
-def _peak_bytes() -> float:
-    """Of this process, by the system's counter."""
-    memory = psutil.Process().memory_info()
-    if sys.platform == "win32":
-        return float(memory.peak_wset)
-    import resource  # noqa: PLC0415 - not on Windows
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0
 
 
 def _goal(value: float, most: float, unit: str) -> str:

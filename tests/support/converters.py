@@ -35,7 +35,7 @@ else:
     with pathlib.Path(__file__).with_name("calls").open("a", encoding="utf-8") as calls:
         calls.write(task + "\\n")
     pathlib.Path(__file__).with_name("options").write_text(json.dumps(request["options"]), "utf-8")
-    answer = {"ok": True, "facts": facts, "peak_memory_bytes": 1}
+    answer = {"ok": True, "facts": facts}
 pathlib.Path(request["result"]).write_text(json.dumps(answer), "utf-8")
 """
 

@@ -1,0 +1,105 @@
+"""What is counted of models whose weights are stored in fewer bits than float16, and not as integers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.interpreters import told
+
+pytestmark = pytest.mark.conversion
+
+EMBEDDING, HIDDEN, OUTPUT = 100 * 64, 256 * 64, 100 * 256
+
+COMPRESSED = """
+import json, tempfile
+from pathlib import Path
+
+import nncf
+import numpy as np
+import openvino as ov
+from openvino import opset13 as ops
+
+from backends.convert.openvino_weights import weights_of
+
+
+def model():
+    ids = ops.parameter([1, -1], np.int64)
+    table, hidden, output = (
+        ops.constant(np.random.rand(*shape).astype(np.float32)) for shape in ((100, 64), (256, 64), (100, 256))
+    )
+    row = ops.gather(table, ids, ops.constant(0, dtype=np.int64))
+    # As an exported model has nodes of several outputs.
+    row = ops.concat(ops.split(row, ops.constant(-1, dtype=np.int64), 2).outputs(), -1)
+    return ov.Model([ops.matmul(ops.matmul(row, hidden, False, True), output, False, True)], [ids], "model")
+
+
+found = {}
+with tempfile.TemporaryDirectory() as folder:
+    for mode in ("INT4_SYM", "NF4", "MXFP4", "CB4"):
+        kind = getattr(nncf.CompressWeightsMode, mode)
+        file = Path(folder, f"{mode}.xml")
+        ov.save_model(nncf.compress_weights(model(), mode=kind, group_size=32, ratio=1.0), file)
+        found[mode] = weights_of(file)
+print(json.dumps(found))
+"""
+
+ONNX = """
+import json, tempfile
+from pathlib import Path
+
+import onnx
+from onnx import TensorProto, helper
+
+from backends.convert.onnx_weights import weights_of
+
+kinds = {"w": TensorProto.FLOAT8E4M3FN, "v": TensorProto.FLOAT4E2M1}
+tensors = [helper.make_tensor(name, kind, [64, 32], bytes(64 * 32 // (1 + (name == "v"))), raw=True)
+           for name, kind in kinds.items()]
+tensors += [
+    helper.make_tensor("q", TensorProto.INT4, [64, 32], bytes(1024), raw=True),
+    helper.make_tensor("q scale", TensorProto.FLOAT, [64], [1.0] * 64),
+    helper.make_tensor("q zero", TensorProto.INT4, [64], bytes(32), raw=True),
+]
+nodes = [helper.make_node("DequantizeLinear", ["q", "q scale", "q zero"], ["q float"], axis=0)]
+nodes += [helper.make_node("Cast", [name], [f"{name} cast"], to=TensorProto.FLOAT) for name in kinds]
+with tempfile.TemporaryDirectory() as folder:
+    file = Path(folder, "model.onnx")
+    onnx.save(helper.make_model(helper.make_graph(nodes, "model", [], [], tensors)), file)
+    print(json.dumps(weights_of(file)))
+"""
+
+
+@pytest.fixture(scope="module")
+def compressed(conversion_python: str) -> dict[str, Any]:
+    """What is counted of one small model, by the way in which NNCF compressed it."""
+    return told(conversion_python, "-c", COMPRESSED)
+
+
+@pytest.mark.parametrize(
+    ("mode", "formats"),
+    [
+        ("INT4_SYM", {"int8": EMBEDDING + OUTPUT, "int4": HIDDEN}),
+        ("NF4", {"int8": EMBEDDING + OUTPUT, "nf4": HIDDEN}),
+        ("MXFP4", {"f8e4m3": EMBEDDING + OUTPUT, "f4e2m1": HIDDEN}),
+        # Of a codebook the places in it are stored; the codebook itself is no parameter.
+        ("CB4", {"int8": EMBEDDING + OUTPUT, "int4": HIDDEN}),
+    ],
+)
+def test_each_weight_of_an_ir_is_counted_in_its_own_format(
+    compressed: dict[str, Any], mode: str, formats: dict[str, int]
+) -> None:
+    assert compressed[mode]["weight_elements"] == formats
+
+
+def test_their_bytes_are_those_of_four_bits_and_of_their_scales(compressed: dict[str, Any]) -> None:
+    assert compressed["NF4"] | {"weight_elements": {}} == compressed["INT4_SYM"] | {"weight_elements": {}}
+    scales = (EMBEDDING + HIDDEN + OUTPUT) // 32
+    assert compressed["MXFP4"]["stored_bytes"] == EMBEDDING + OUTPUT + HIDDEN // 2 + scales
+
+
+def test_narrow_weights_of_an_onnx_model_are_counted_without_their_scales(conversion_python: str) -> None:
+    counted = told(conversion_python, "-c", ONNX)
+    assert counted["weight_elements"] == {"f8e4m3": 2048, "f4e2m1": 2048, "int4": 2048}
+    assert counted["stored_bytes"] == 2048 + 1024 + 1024 + 4 * 64 + 32
