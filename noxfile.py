@@ -29,9 +29,10 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 OLDEST, NEWEST = (3, 11), (3, 13)
 
@@ -62,6 +63,7 @@ ROOT = Path(__file__).absolute().parent
 sys.path.insert(0, str(ROOT))
 
 from backends.table import BACKENDS  # noqa: E402 - found from here on
+from bench.cli import INTERRUPTED  # noqa: E402
 from bench.commands import child  # noqa: E402
 from bench.commands.fleet import BENCH  # noqa: E402
 from bench.errors import PrepareError  # noqa: E402
@@ -78,8 +80,9 @@ from bench.plan.environments import (  # noqa: E402
     from_json,
     known_groups,
 )
+from bench.plan.venvs import Venv  # noqa: E402
 from bench.prepare import install  # noqa: E402
-from bench.prepare.install import Outcome, reason  # noqa: E402
+from bench.prepare.install import Outcome  # noqa: E402
 from bench.prepare.installers import Uv  # noqa: E402
 from bench.prepare.locks import problem  # noqa: E402
 from bench.prepare.resolve import renew, resolve_all  # noqa: E402
@@ -153,7 +156,7 @@ def harness(session: nox.Session, group: str = HARNESS) -> str:
 def python_of(session: nox.Session, group: str, outcome: Outcome) -> str:
     """The interpreter of a venv without which nothing can go on."""
     if "python" not in outcome:
-        session.error(f"nothing works without the {group} venv, and it cannot be made: {reason(outcome)}")
+        session.error(f"nothing works without the {group} venv, and it cannot be made: {Venv.told(outcome).reason}")
     return str(outcome["python"])
 
 
@@ -182,7 +185,7 @@ def finish_together(session: nox.Session, python: str, *commands: Sequence[str],
     for arguments in commands:
         tell(session, python, arguments)
     shown, *beside = ([python, *arguments] for arguments in commands)
-    status = child.run_together(shown, beside, variables)
+    status = child.run(shown, variables, beside)
     if status:
         raise SystemExit(status)
 
@@ -226,7 +229,7 @@ def convert_meanwhile(session: nox.Session, python: str, making: install.Install
     command = [python, "-m", "bench.commands", "ahead", *session.posargs]
     made = {CONVERSION: making.outcome(CONVERSION)}
     status = child.run_quietly(command, {"AIPC_BENCH_VENVS": json.dumps(made)}, making.lines.show)
-    if status == child.INTERRUPTED:
+    if status == INTERRUPTED:
         raise SystemExit(status)
 
 
@@ -283,10 +286,35 @@ def models(session: nox.Session) -> None:
     finish(session, python, "-m", "bench.commands", "models", *session.posargs, made=made)
 
 
-@nox.session(venv_backend="none")
-def report(session: nox.Session) -> None:
-    """Render runs again: those named, else the newest one in `results/`."""
-    finish(session, harness(session), "-m", "bench.commands", "report", *session.posargs)
+def of_the_harness(name: str, purpose: str) -> Callable[..., Any]:
+    """A session that hands its arguments on to the command of the same name, which needs nothing but the harness."""
+
+    def run(session: nox.Session) -> None:
+        finish(session, harness(session), "-m", "bench.commands", name, *session.posargs)
+
+    run.__doc__ = purpose
+    return nox.session(name=name, venv_backend="none")(run)
+
+
+report = of_the_harness("report", "Render runs again: those named, else the newest one in `results/`.")
+compare = of_the_harness("compare", "Compare stored runs cell by cell: the base first, then one or more others.")
+history = of_the_harness(
+    "history",
+    "All stored runs of a machine over time: estimates, change points, and what changed there.",
+)
+gate = of_the_harness(
+    "gate",
+    "Say by the exit status whether a run shows a regression: 0 no, 1 yes, 2 cannot tell. For CI.",
+)
+verify = of_the_harness(
+    "verify",
+    "Check stored runs, the newest unless they are named, against their digests; `-- --artifacts` checks the cache.",
+)
+collect = of_the_harness(
+    "collect",
+    "Bring runs together into a dataset: from `-- SOURCE…`, folders of runs or zips of them, `--into DIR`.",
+)
+sql = of_the_harness("sql", 'Ask stored runs, or a dataset, in SQL: `-- "select …"`; without a query a shell.')
 
 
 @nox.session(venv_backend="none")
@@ -295,42 +323,6 @@ def quality(session: nox.Session) -> None:
     python = harness(session)
     wanted = () if asks_for_help(session.posargs) else needs(python, session.posargs, "quality")
     finish(session, python, "-m", "bench.commands", "quality", *session.posargs, made=venvs(session, wanted))
-
-
-@nox.session(venv_backend="none")
-def compare(session: nox.Session) -> None:
-    """Compare stored runs cell by cell: the base first, then one or more others."""
-    finish(session, harness(session), "-m", "bench.commands", "compare", *session.posargs)
-
-
-@nox.session(venv_backend="none")
-def history(session: nox.Session) -> None:
-    """All stored runs of a machine over time: estimates, change points, and what changed there."""
-    finish(session, harness(session), "-m", "bench.commands", "history", *session.posargs)
-
-
-@nox.session(venv_backend="none")
-def gate(session: nox.Session) -> None:
-    """Say by the exit status whether a run shows a regression: 0 no, 1 yes, 2 cannot tell. For CI."""
-    finish(session, harness(session), "-m", "bench.commands", "gate", *session.posargs)
-
-
-@nox.session(venv_backend="none")
-def verify(session: nox.Session) -> None:
-    """Check stored runs, the newest unless they are named, against their digests; `-- --artifacts` checks the cache."""
-    finish(session, harness(session), "-m", "bench.commands", "verify", *session.posargs)
-
-
-@nox.session(venv_backend="none")
-def collect(session: nox.Session) -> None:
-    """Bring runs together into a dataset: from `-- SOURCE…`, folders of runs or zips of them, `--into DIR`."""
-    finish(session, harness(session), "-m", "bench.commands", "collect", *session.posargs)
-
-
-@nox.session(venv_backend="none")
-def sql(session: nox.Session) -> None:
-    """Ask stored runs, or a dataset, in SQL: `-- "select …"`; without a query a shell."""
-    finish(session, harness(session), "-m", "bench.commands", "sql", *session.posargs)
 
 
 @nox.session(venv_backend="none")
@@ -453,7 +445,7 @@ def tests(session: nox.Session) -> None:
     made = venvs(session, map(environment, contract_groups()))
     for group, outcome in made.items():
         if "python" not in outcome:
-            session.error(f"the tests need every stack, and {group} cannot be had: {reason(outcome)}")
+            session.error(f"the tests need every stack, and {group} cannot be had: {Venv.told(outcome).reason}")
     known = install.as_they_are(map(environment, all_groups()))
     for name, spec in BACKENDS.items():
         if spec.group and not spec.tested_on and not {"python", "unsupported"} & set(known[spec.group]):

@@ -9,16 +9,18 @@ Errors, and the status that each gives the row::
         └── DeviceUnavailableError unsupported  the device is not here, or not usable as it is
 """
 
+import re
+import shlex
 import sys
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from backends.reasons import in_one_line
+from backends.spec import PREFIX_CACHING
 
 StepCallback = Callable[[Sequence[int]], None]
 """Takes the ids of one decode step, one per sequence, the moment they are on the host."""
@@ -105,14 +107,21 @@ def variable_set(name: str, value: str, *, windows: bool = sys.platform == "win3
     return f"$env:{name} = '{value}'" if windows else f"{name}={value}"
 
 
+def program(file: str, *, windows: bool = sys.platform == "win32") -> str:
+    """A program as it is typed before its arguments; PowerShell takes for a text what begins with a quotation mark."""
+    if not windows:
+        return shlex.quote(file)
+    return file if re.fullmatch(r"[\w.:\\-]+", file) else "& '{}'".format(file.replace("'", "''"))
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
     """A device that a stack can really use on this machine. ``None`` means: the stack does not tell.
 
     Args:
         name: the name by which ``load`` takes it, in the stack's canonical spelling, e.g. ``CPU`` or ``GPU.0``.
-        adapter: the adapter that it is, as the system's counters name it: on Linux its PCI address
-            (``0000:00:02.0``), on Windows its locally unique id in hex without leading zeros (``d1c2``).
+        adapter: the adapter that it is, as the system's counters name it: on Linux by :func:`pci_address`, on Windows
+            by :func:`locally_unique`.
     """
 
     name: str
@@ -120,6 +129,24 @@ class Device:
     driver: str | None = None
     memory_bytes: int | None = None
     adapter: str | None = None
+
+
+def pci_address(domain: int, bus: int, device: int, function: int = 0) -> str | None:
+    """An adapter as Linux names it, e.g. ``0000:00:02.0``.
+
+    ``None`` for zeros: a driver that does not tell leaves them, and they are the address of the host bridge.
+    """
+    place = (domain, bus, device, function)
+    return "{:04x}:{:02x}:{:02x}.{:x}".format(*place) if any(place) else None
+
+
+def locally_unique(number: int | bytes) -> str | None:
+    """An adapter as Windows names it, e.g. ``d1c2``: its LUID in hex; bytes as they lie in memory, the low half first.
+
+    ``None`` for 0, by which a driver does not tell.
+    """
+    value = number if isinstance(number, int) else int.from_bytes(number, "little")
+    return f"{value:x}" if value else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +161,11 @@ class LoadOptions:
     precision: str
     threads: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def prefix_caching(self) -> bool:
+        """Whether the stack's prefix cache is on, see :class:`backends.spec.PrefixCache`."""
+        return self.extra.get(PREFIX_CACHING) == "on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,27 +336,14 @@ class Scores:
     log_probs: Any = None
 
 
-class ScoredBySession(ABC):
-    """:meth:`ScoringBackend.score` of a stack whose sessions have a method ``score`` that takes the texts."""
-
-    @abstractmethod
-    def load(self, artifact: Path, device: str, options: LoadOptions) -> Any:
-        """See :meth:`Backend.load`."""
-
-    def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
-        """Load the model, and let go of it when its session has scored ``texts``."""
-        with closing(self.load(artifact, device, options)) as session:
-            yield from session.score(texts)
-
-
-class ScoringBackend(Backend, Protocol):
-    """A stack that tells what a model thinks of given tokens, in a process of its own that is not timed.
+class ScoringSession(Session, Protocol):
+    """A loaded model that tells what it thinks of given tokens, in a process of its own that is not timed.
 
     The harness asks only where the table says so (:attr:`backends.spec.BackendSpec.scores`).
     """
 
-    def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
-        """Load the model as :meth:`Backend.load` does for a timing, and score ``texts``.
+    def score(self, texts: Sequence[Text]) -> Iterator[Scores]:
+        """Score ``texts``.
 
         Yields:
             each scored position once, those of a text in ascending order. The caller may stop early: what comes first
@@ -332,5 +351,15 @@ class ScoringBackend(Backend, Protocol):
 
         Raises:
             UnsupportedError: this device or this artifact gives neither logits nor log-probabilities.
-            BackendError: as :meth:`Backend.load`, and anything else that the stack could not do.
+            BackendError: anything else that the stack could not do.
+        """
+
+
+class ScoringBackend(Backend, Protocol):
+    """A stack that loads a model otherwise to score texts: it is asked in the place of a :class:`ScoringSession`."""
+
+    def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
+        """Load the model as :meth:`Backend.load` does for a timing, as far as that goes, and score ``texts``.
+
+        It yields and raises what :meth:`ScoringSession.score` and :meth:`Backend.load` do.
         """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +11,20 @@ from safetensors import SafetensorError
 
 from backends.contract import (
     ArtifactError,
-    BackendError,
     Device,
     DeviceUnavailableError,
     Evidence,
-    GenerationDetails,
     LoadOptions,
-    ScoredBySession,
-    Scores,
-    StepCallback,
-    Text,
     UnsupportedError,
     installed_versions,
     one_line,
+    pci_address,
     require_file,
     variable_set,
 )
 from backends.hf_model import MAJOR, attention_of, read_model
 from backends.spec import ORIGINAL, name_among
-from backends.torch_loop import KeptCache, StoredWeights, format_of, greedy, last_position, scores
+from backends.torch_loop import KeptCache, StoredWeights, TorchSession, format_of
 
 _TYPES = {
     "fp32": torch.float32,
@@ -50,7 +44,7 @@ _ACCELERATORS = {"CUDA": "https://download.pytorch.org/whl/cu130", "XPU": "https
 """Device family -> an index of torch builds that have it."""
 
 
-class Transformers(ScoredBySession):
+class Transformers:
     """The transformers stack in eager mode."""
 
     def devices(self) -> list[Device]:
@@ -68,7 +62,7 @@ class Transformers(ScoredBySession):
         require_file(artifact, "config.json", "Hugging Face model")
         if options.threads is not None:
             torch.set_num_threads(options.threads)
-        kept = KeptCache() if options.extra.get("prefix_caching") == "on" else None
+        kept = KeptCache() if options.prefix_caching else None
         return TransformersSession(_read(artifact, options.precision, _torch_name(device)), kept)
 
 
@@ -88,11 +82,12 @@ def _accelerators(kind: str) -> list[Device]:
 
 def _pci_address(properties: Any) -> str | None:
     """The adapter by which Linux' counters name a GPU; Windows' have another id, which torch does not tell."""
-    parts = [getattr(properties, f"pci_{part}_id", None) for part in ("domain", "bus", "device")]
-    if sys.platform == "win32" or None in parts:
+    if sys.platform == "win32":
         return None
-    domain, bus, device = parts
-    return f"{domain:04x}:{bus:02x}:{device:02x}.0"
+    try:
+        return pci_address(properties.pci_domain_id, properties.pci_bus_id, properties.pci_device_id)
+    except AttributeError:
+        return None
 
 
 def _remedy(device: str) -> str:
@@ -142,27 +137,10 @@ def _reason(artifact: Path, error: Exception) -> str:
     )
 
 
-class TransformersSession:
+class TransformersSession(TorchSession):
     """A loaded model."""
 
-    def __init__(self, model: Any, kept: KeptCache | None = None) -> None:
-        self._model = model
-        self._kept = kept
-        self._arguments = last_position(model)
-
-    def generate(self, prompts: Sequence[Sequence[int]], new_tokens: int, on_step: StepCallback) -> GenerationDetails:
-        """One forward pass for the prompt, one for each later step; the cache is made anew, unless it is kept."""
-        try:
-            greedy(self._model, prompts, new_tokens, on_step, self._arguments, self._kept)
-        except RuntimeError as error:
-            raise BackendError(f"transformers could not generate: {one_line(error)}") from error
-        return GenerationDetails()
-
-    def score(self, texts: Sequence[Text]) -> Iterator[Scores]:
-        try:
-            yield from scores(self._model, texts, self._arguments)
-        except (RuntimeError, IndexError) as error:
-            raise BackendError(f"transformers could not score the texts: {one_line(error)}") from error
+    stack = "transformers"
 
     def evidence(self) -> Evidence:
         """Device, types and attention are read from the loaded model, threads from torch."""
@@ -186,9 +164,6 @@ class TransformersSession:
             versions=installed_versions("transformers", "torch", *(["torchao"] if "int8" in stored.shares else [])),
             **stored.evidence,
         )
-
-    def close(self) -> None:
-        self._model = None
 
 
 def _stored(model: Any) -> StoredWeights:

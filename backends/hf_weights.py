@@ -24,6 +24,9 @@ TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 PICKLES = (".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth")
 """Endings of files that may run code as they are read."""
 
+LARGEST_HEADER = 100_000_000
+"""Bytes: the safetensors format's own limit, and that of the index of a model in many files."""
+
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _QUANTIZATION = ("quantization_config", "compression_config")
 _QUANTIZATION_FILES = {
@@ -35,7 +38,6 @@ _QUANTIZATION_FILES = {
 _CODES = (".qweight", ".weight_packed", ".weight_scale", ".weight_scale_inv", "_blocks", ".SCB", ".absmax")
 """Ends of the names of tensors that are codes, or belong to codes."""
 _LARGEST_POINTER = 1024
-_LARGEST_HEADER = 100_000_000  # the safetensors format's own limit
 _LARGEST_NUMBER = 2**48
 _BITS = {
     **dict.fromkeys(("F64", "I64", "U64", "C64"), 64),
@@ -223,7 +225,7 @@ def _refuse_names(folder: Path) -> list[Path]:
 
 
 def _index(folder: Path) -> dict[str, str]:
-    placed = read_json(folder / INDEX, _LARGEST_HEADER)["weight_map"]
+    placed = read_json(folder / INDEX, LARGEST_HEADER)["weight_map"]
     for file in placed.values():
         if not isinstance(file, str) or re.search(r"[/\\:]", file) or not file.endswith(".safetensors"):
             raise NotWholeError(f"{INDEX} names {file!r}, which is no safetensors file of the folder")
@@ -248,11 +250,11 @@ def _header(file: Path) -> dict[str, Tensor]:
     size = file.stat().st_size
     with file.open("rb") as stream:
         (length,) = struct.unpack("<Q", stream.read(8))
-        if length > min(_LARGEST_HEADER, size - 8):
+        if length > min(LARGEST_HEADER, size - 8):
             raise ValueError(f"{file.name} is no safetensors file, or is cut off in its header")
         text = stream.read(length)
     try:
-        header: dict[str, Any] = parse_json(text, _LARGEST_HEADER)
+        header: dict[str, Any] = parse_json(text, LARGEST_HEADER)
     except ValueError as error:
         raise ValueError(f"{file.name} is no safetensors file: its header has {error}") from error
     header.pop("__metadata__", None)

@@ -17,7 +17,6 @@ from backends.contract import (
     DeviceUnavailableError,
     Evidence,
     LoadOptions,
-    ScoredBySession,
     installed_versions,
     one_line,
 )
@@ -34,7 +33,7 @@ _WHOLE_MODEL = 1_000_000
 _log = LlamaLog()
 
 
-class LlamaCpp(ScoredBySession):
+class LlamaCpp:
     """The llama.cpp stack, as it comes ready-made."""
 
     def __init__(self) -> None:
@@ -44,7 +43,7 @@ class LlamaCpp(ScoredBySession):
         # A user may hide some, as from llama.cpp's own programs.
         visible = os.environ.get(VISIBLE)
         found = vulkan_devices(visible) if installed_versions("cyllama-vulkan") else []
-        self._vulkan = {one.listed_as: one for one in found}
+        self._vulkan = {one.device.name: one for one in found}
         self._abilities = ""
 
     def devices(self) -> list[Device]:
@@ -61,7 +60,7 @@ class LlamaCpp(ScoredBySession):
         self._abilities = said.group(1).strip() if said else self._abilities
         if vulkan is not None and not any(one["type"] != "CPU" for one in llama.ggml_backend_dev_info()):
             raise DeviceUnavailableError(
-                f"Vulkan lists {vulkan.name}, and llama.cpp does not: {_log.reason('its log does not say why')}; "
+                f"Vulkan lists {vulkan.product}, and llama.cpp does not: {_log.reason('its log does not say why')}; "
                 "update the device's driver, or ask for --device CPU"
             )
         parameters = llama.LlamaModelParams()
@@ -84,7 +83,7 @@ class LlamaCpp(ScoredBySession):
         if (name := name_among(device, self._vulkan)) is not None:
             os.environ[VISIBLE] = str(self._vulkan[name].index)
             return self._vulkan[name]
-        others = ", ".join(f"{name} ({one.name})" for name, one in self._vulkan.items()) or "none"
+        others = ", ".join(f"{name} ({one.product})" for name, one in self._vulkan.items()) or "none"
         raise DeviceUnavailableError(
             f"llama-cpp finds no {device} on this machine; of Vulkan's devices there are: {others}. "
             "Ask for one of those by its name, or for --device CPU"
@@ -111,16 +110,10 @@ class LlamaSession(LlamaRequests):
         except ValueError:
             return None
 
-    def _make_context(self, sequences: int, cells: int, cache: tuple[int, ...], attention: int) -> int | None:
-        parameters = llama.LlamaContextParams()
-        parameters.n_ctx = cells
-        parameters.n_seq_max = sequences
-        parameters.type_k, parameters.type_v = cache
-        parameters.flash_attn_type = attention
+    def _make_context(self, sequences: int, cells: int) -> int | None:
+        parameters = self._set_up(llama.LlamaContextParams(), sequences, cells)
         # Else a GPU that llama.cpp sees computes the long prompts of a model on the CPU.
         parameters.op_offload = parameters.offload_kqv = self._vulkan is not None
-        if self.options.threads is not None:
-            parameters.n_threads = parameters.n_threads_batch = self.options.threads
         try:
             self._context = llama.LlamaContext(self._model, parameters, verbose=False)
         except (ValueError, RuntimeError):
@@ -158,10 +151,10 @@ class LlamaSession(LlamaRequests):
             built = str(llama.llama_print_system_info()).strip(" |")
             note = f"{note} It was given no layer to offload. {built}."
         else:
-            device = self._placement.ran_on(self._vulkan.listed_as, self._vulkan.name)
+            device = self._placement.ran_on(self._vulkan.device.name, self._vulkan.product)
             note = f"{note} {self._placement.words} Its Vulkan kernels: {self._abilities or 'not told'}."
             if self._vulkan.software:
-                note = f"{self._vulkan.name} is a software device: the CPU computes. {note}"
+                note = f"{self._vulkan.product} is a software device: the CPU computes. {note}"
         threads = self._context.n_threads
         computing = int(threads() if callable(threads) else threads)
         return Evidence(device, "read-back", note, threads=computing, versions=_versions())

@@ -14,7 +14,6 @@ from backends.contract import (
     DeviceUnavailableError,
     Evidence,
     LoadOptions,
-    ScoredBySession,
     installed_versions,
 )
 from backends.llama_requests import LlamaLog, LlamaRequests, model_in, not_loaded
@@ -30,7 +29,7 @@ def _take(level: int, text: bytes, _: Any) -> None:
     _log.take(level, text.decode("utf-8", "replace"))
 
 
-class LlamaCppPython(ScoredBySession):
+class LlamaCppPython:
     """The llama.cpp stack as its user compiles it, on the CPU."""
 
     def __init__(self) -> None:
@@ -72,14 +71,8 @@ class LlamaSession(LlamaRequests):
         found = llama.llama_model_meta_val_str(self._model, name.encode("utf-8"), text, len(text)) >= 0
         return text.value.decode("utf-8") if found else None
 
-    def _make_context(self, sequences: int, cells: int, cache: tuple[int, ...], attention: int) -> int | None:
-        parameters = llama.llama_context_default_params()
-        parameters.n_ctx = cells
-        parameters.n_seq_max = sequences
-        parameters.type_k, parameters.type_v = cache
-        parameters.flash_attn_type = attention
-        if self.options.threads is not None:
-            parameters.n_threads = parameters.n_threads_batch = self.options.threads
+    def _make_context(self, sequences: int, cells: int) -> int | None:
+        parameters = self._set_up(llama.llama_context_default_params(), sequences, cells)
         self._context = llama.llama_init_from_model(self._model, parameters)
         return int(llama.llama_n_batch(self._context)) if self._context else None
 

@@ -117,14 +117,12 @@ class LlamaRequests(ABC):
         self.log = log
         self._longest = longest
         self._vocabulary = vocabulary
-        self._cache_types = tuple(CACHE_TYPES[options.extra.get(name, "f16")] for name in ("type_k", "type_v"))
-        self._attention = FLASH_ATTENTION[options.extra.get("flash_attention", "on")]
         original = f"{self._field('general.architecture')}.rope.scaling.original_context_length"
         self._unstretched = int(self._field(original) or longest)
         self._size = (0, 0)
         self._most_in_a_batch = 0
         self._context_facts: Mapping[str, str] = {}
-        self._caches = options.extra.get("prefix_caching") == "on"
+        self._caches = options.prefix_caching
         self._rows: list[list[int]] = []
 
     # -- what a binding does
@@ -134,13 +132,10 @@ class LlamaRequests(ABC):
         """A field of the GGUF; ``None`` where it has none."""
 
     @abstractmethod
-    def _make_context(self, sequences: int, cells: int, cache: tuple[int, ...], attention: int) -> int | None:
-        """Make the context in the place of the one before.
+    def _make_context(self, sequences: int, cells: int) -> int | None:
+        """Make the context in the place of the one before, with parameters that went through :meth:`_set_up`.
 
-        Args:
-            cells: of the KV cache, over all sequences.
-            cache: types of keys and of values, of :data:`CACHE_TYPES`.
-            attention: one of :data:`FLASH_ATTENTION`.
+        ``cells`` are those of the KV cache, over all sequences.
 
         Returns:
             how many ids go into one call of ``llama_decode``; ``None`` where it could not be made.
@@ -275,6 +270,18 @@ class LlamaRequests(ABC):
                 "does not): ask for fewer with --prompt-tokens or --new-tokens"
             )
 
+    def _set_up(self, parameters: Any, sequences: int, cells: int) -> Any:
+        """Set what the load's options say in ``parameters``, a context's own of a binding, and hand them back."""
+        parameters.n_ctx = cells
+        parameters.n_seq_max = sequences
+        asked = self.options.extra
+        parameters.type_k = CACHE_TYPES[asked.get("type_k", "f16")]
+        parameters.type_v = CACHE_TYPES[asked.get("type_v", "f16")]
+        parameters.flash_attn_type = FLASH_ATTENTION[asked.get("flash_attention", "on")]
+        if self.options.threads is not None:
+            parameters.n_threads = parameters.n_threads_batch = self.options.threads
+        return parameters
+
     def _require_context(self, sequences: int, length: int) -> None:
         # With a prefix cache for as much again, so that the next turn of a chat finds it.
         most = self._unstretched if length <= self._unstretched else self._longest
@@ -286,7 +293,7 @@ class LlamaRequests(ABC):
         self._free_context()
         self._size, self._rows = (0, 0), []
         self.log.clear()
-        most_in_a_batch = self._make_context(sequences, room * sequences, self._cache_types, self._attention)
+        most_in_a_batch = self._make_context(sequences, room * sequences)
         if most_in_a_batch is None:
             reason = self.log.reason()
             remedy = "; ask for flash_attention=on, or for another type_v" if "flash_attn" in reason else ""

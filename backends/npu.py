@@ -22,24 +22,20 @@ from transformers.models.llama.modeling_llama import LlamaAttention
 
 from backends.contract import (
     ArtifactError,
-    BackendError,
     CompileCache,
     Device,
     DeviceUnavailableError,
     Evidence,
     GenerationDetails,
     LoadOptions,
-    ScoredBySession,
-    Scores,
     StepCallback,
-    Text,
     UnsupportedError,
     installed_versions,
     one_line,
     require_file,
 )
 from backends.hf_model import attention_of, read_model
-from backends.torch_loop import StoredWeights, greedy, last_position, scores
+from backends.torch_loop import StoredWeights, TorchSession
 
 _TYPES = {"int4": npu.int4, "int8": npu.int8, "fp16": npu.float16}
 
@@ -49,11 +45,8 @@ _PACKED = torch.uint8
 _CACHE = Path("cache")
 """Where the library keeps compiled graphs, below the worker's own folder. It fills it at the first generation."""
 
-_NATIVE_ERRORS = (RuntimeError, OSError)
-"""What an error in the library's C++ code is in Python; on Windows ``ctypes`` makes ``OSError`` of it."""
 
-
-class IntelNpuLibrary(ScoredBySession):
+class IntelNpuLibrary:
     """The NPU library. Without an NPU it would run OpenVINO's CPU device and still say NPU: so it is asked first."""
 
     def devices(self) -> list[Device]:
@@ -107,31 +100,22 @@ def _part_head(model: Any) -> None:
         head.weight = torch.nn.Parameter(head.weight.detach().clone(), requires_grad=False)
 
 
-class NpuSession:
+class NpuSession(TorchSession):
     """A model whose linear layers were handed to the NPU."""
 
+    stack = "the NPU library"
+
     def __init__(self, model: Any, device: str, parameters: int, cache: CompileCache) -> None:
-        self._model = model
-        self._arguments = last_position(model)
+        super().__init__(model)
         self._device = device
         self._parameters = parameters
         self._cache = cache
 
     def generate(self, prompts: Sequence[Sequence[int]], new_tokens: int, on_step: StepCallback) -> GenerationDetails:
-        """A greedy loop; one sequence, which is all that the library's graphs were made for."""
+        """Of one sequence, which is all that the library's graphs were made for."""
         if len(prompts) != 1:
             raise UnsupportedError("the NPU library streams only batches of one; use --batch-size 1 for it")
-        try:
-            greedy(self._model, prompts, new_tokens, on_step, self._arguments)
-        except _NATIVE_ERRORS as error:
-            raise BackendError(f"the NPU library could not generate: {one_line(error)}") from error
-        return GenerationDetails()
-
-    def score(self, texts: Sequence[Text]) -> Iterator[Scores]:
-        try:
-            yield from scores(self._model, texts, self._arguments)
-        except (*_NATIVE_ERRORS, IndexError) as error:
-            raise BackendError(f"the NPU library could not score the texts: {one_line(error)}") from error
+        return super().generate(prompts, new_tokens, on_step)
 
     def evidence(self) -> Evidence:
         """The library's own words for a device cannot be believed; that it finds an NPU and a driver can."""
@@ -149,9 +133,6 @@ class NpuSession:
             versions=installed_versions("intel-npu-acceleration-library", "transformers", "torch"),
             **stored.evidence,
         )
-
-    def close(self) -> None:
-        self._model = None
 
 
 def _divided(model: Any) -> str:

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backends.contract import BackendError, CompileCache, Device, DeviceUnavailableError, LoadOptions
+from backends.contract import (
+    BackendError,
+    CompileCache,
+    Device,
+    DeviceUnavailableError,
+    LoadOptions,
+    locally_unique,
+    pci_address,
+)
 from backends.spec import family, name_among
 
 STACKS_CHOICE = "stack"
@@ -54,20 +62,14 @@ def listed(core: Any) -> list[Device]:
 
 
 def adapter_of(core: Any, device: str, *, windows: bool = sys.platform == "win32") -> str | None:
-    """Which adapter of the system a device is, see :class:`backends.contract.Device`; never tried on a device.
-
-    ``DEVICE_LUID`` is eight bytes in hex, as they lie in memory: the id's low half first. A plugin whose driver does
-    not tell answers with zeros, which is no GPU's or NPU's address.
-    """
+    """Which adapter of the system a device is, see :class:`backends.contract.Device`; never tried on a device."""
     try:
         if windows:
-            luid = int.from_bytes(bytes.fromhex(str(core.get_property(device, "DEVICE_LUID"))), "little")
-            return f"{luid:x}" if luid else None
+            return locally_unique(bytes.fromhex(str(core.get_property(device, "DEVICE_LUID"))))
         place = core.get_property(device, "DEVICE_PCI_INFO")
-        numbers = (place.domain, place.bus, place.device, place.function)
+        return pci_address(place.domain, place.bus, place.device, place.function)
     except (RuntimeError, TypeError, ValueError, AttributeError):
         return None
-    return "{:04x}:{:02x}:{:02x}.{:x}".format(*numbers) if any(numbers) else None
 
 
 def _property(core: Any, device: str, name: str | None) -> str | None:
@@ -124,6 +126,41 @@ class BlobCache:
 
 def _blobs(folder: Path) -> frozenset[str]:
     return frozenset(file.name for file in folder.glob("*.blob"))
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What OpenVINO is asked for in a load.
+
+    Args:
+        properties: of the compilation, whichever stack calls for it.
+    """
+
+    device: str
+    options: LoadOptions
+    cache: BlobCache
+    properties: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, artifact: Path, device: str, options: LoadOptions) -> Setup:
+        """The setup of a load as its options say."""
+        cache = BlobCache.for_load(options, artifact, device)
+        return cls(device, options, cache, common_properties(device, options, cache))
+
+    def evidence(self, read: Mapping[str, str]) -> dict[str, Any]:
+        """The fields of :class:`backends.contract.Evidence` that properties of the compiled model tell.
+
+        Called once, right after the load.
+        """
+        threads = read.get("INFERENCE_NUM_THREADS")
+        return {
+            "inference_precision": read.get("INFERENCE_PRECISION_HINT"),
+            "kv_cache_precision": read.get("KV_CACHE_PRECISION"),
+            "activation_quantization": activation_quantization(self.options.precision, read),
+            "threads": int(threads) if threads else None,
+            "compile_cache": self.cache.outcome(),
+            "changed_hints": changed_hints(self.properties, read),
+        }
 
 
 def common_properties(device: str, options: LoadOptions, cache: BlobCache) -> dict[str, Any]:

@@ -14,7 +14,6 @@ import openvino_genai as genai
 from backends.contract import (
     ArtifactError,
     BackendError,
-    CompileCache,
     Device,
     DeviceUnavailableError,
     Evidence,
@@ -32,11 +31,8 @@ from backends.contract import (
 from backends.openvino_config import (
     NO_NPU_COMPILER,
     READ_BACK,
-    BlobCache,
     NpuShapes,
-    activation_quantization,
-    changed_hints,
-    common_properties,
+    Setup,
     lacks_npu_compiler,
     listed,
     npu_properties,
@@ -65,25 +61,17 @@ class OpenVinoGenAI:
         return listed(self._core)
 
     def load(self, artifact: Path, device: str, options: LoadOptions) -> OpenVinoSession:
-        cache, hints = self._common(artifact, device, options)
-        shapes = None
-        caching = device != _NPU and options.extra.get("prefix_caching") == "on"
-        if device == _NPU:
-            attention, own = None, npu_properties(options)
-            shapes = NpuShapes.of(own, prefill_chunk(self._core))
-        else:
-            attention = _attention_backend(options)
-            own = _attention(attention, prefix_caching=caching)
+        setup = self._setup(artifact, device, options)
+        own = npu_properties(options) if device == _NPU else _attention(options)
+        shapes = NpuShapes.of(own, prefill_chunk(self._core)) if device == _NPU else None
         try:
-            pipeline, printed = with_log(lambda: genai.LLMPipeline(artifact, device, **hints, **own))
+            pipeline, printed = with_log(lambda: genai.LLMPipeline(artifact, device, **setup.properties, **own))
         except RuntimeError as error:
             if device == _NPU and lacks_npu_compiler(error):
                 raise DeviceUnavailableError(f"{NO_NPU_COMPILER}; it says: {one_line(error)}") from error
             raise _not_compiled(device, error) from error
         read = {name: value for name, value in model_properties(printed).items() if name in READ_BACK}
-        return OpenVinoSession(
-            self._core, pipeline, device, shapes, options.precision, hints, attention, caching, cache.outcome(), read
-        )
+        return OpenVinoSession(pipeline, setup, shapes, read)
 
     def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
         """With paged attention the log-probabilities that the pipeline's scheduler gives; with SDPA the logits.
@@ -95,24 +83,23 @@ class OpenVinoGenAI:
                 "OpenVINO GenAI's pipeline for the NPU gives neither logits nor log-probabilities of a text; only the "
                 "ids that it answers with can be compared"
             )
-        _, hints = self._common(artifact, device, options)
+        properties = dict(self._setup(artifact, device, options).properties)
         try:
             model = self._core.read_model(artifact / _MODEL)
             # The pipeline would read beyond its tables for an id that the model does not have.
             require_vocabulary(texts, vocabulary(model))
             if _attention_backend(options) != "PA":
-                return logits(self._core.compile_model(model, device, hints), texts)
+                return logits(self._core.compile_model(model, device, properties), texts)
             scheduler = _scheduler(prefix_caching=False)
-            return log_probabilities(genai.ContinuousBatchingPipeline(artifact, scheduler, device, hints), texts)
+            return log_probabilities(genai.ContinuousBatchingPipeline(artifact, scheduler, device, properties), texts)
         except RuntimeError as error:
             raise _not_compiled(device, error) from error
 
-    def _common(self, artifact: Path, device: str, options: LoadOptions) -> tuple[BlobCache, dict[str, Any]]:
-        """The compile cache and the properties of a load, once its device and its model are there."""
+    def _setup(self, artifact: Path, device: str, options: LoadOptions) -> Setup:
+        """The setup of a load, once its device and its model are there."""
         require(device, self._core.available_devices)
         require_file(artifact, _MODEL, "OpenVINO model")
-        cache = BlobCache.for_load(options, artifact, device)
-        return cache, common_properties(device, options, cache)
+        return Setup.of(artifact, device, options)
 
 
 def _attention_backend(options: LoadOptions) -> str:
@@ -123,14 +110,15 @@ def _not_compiled(device: str, error: Exception) -> ArtifactError:
     return ArtifactError(f"OpenVINO could not compile the model for {device}: {one_line(error)}")
 
 
-def _attention(attention: str, *, prefix_caching: bool) -> dict[str, Any]:
+def _attention(options: LoadOptions) -> dict[str, Any]:
+    attention = _attention_backend(options)
     if attention != "PA":
-        if prefix_caching:
+        if options.prefix_caching:
             raise UnsupportedError(
                 f"OpenVINO GenAI has a prefix cache with attention_backend=PA alone, not {attention}"
             )
         return {"ATTENTION_BACKEND": attention}
-    return {"ATTENTION_BACKEND": attention, "scheduler_config": _scheduler(prefix_caching=prefix_caching)}
+    return {"ATTENTION_BACKEND": attention, "scheduler_config": _scheduler(prefix_caching=options.prefix_caching)}
 
 
 def _scheduler(*, prefix_caching: bool) -> Any:
@@ -140,34 +128,28 @@ def _scheduler(*, prefix_caching: bool) -> Any:
     return scheduler
 
 
-def _probe(core: ov.Core, device: str, hints: Mapping[str, Any]) -> dict[str, str]:
-    """Compile a one-multiplication model with the same hints and read its properties back.
+def _probe(setup: Setup) -> dict[str, str]:
+    """Compile a one-multiplication model with the same properties and read them back.
 
     For a pipeline that printed nothing of its own model: what a device makes of a hint shows on any model it compiles.
     Where it compiles no such model, nothing is read: that spoils no load.
     """
     left = ov.opset13.parameter([1, 16], np.float32)
     product = ov.opset13.matmul(left, ov.opset13.constant(np.ones((16, 16), np.float32)), False, False)
-    asked = {name: value for name, value in hints.items() if name != "CACHE_DIR"}
+    asked = {name: value for name, value in setup.properties.items() if name != "CACHE_DIR"}
     try:
-        return read_back(core.compile_model(ov.Model([product], [left], "probe"), device, asked))
+        return read_back(ov.Core().compile_model(ov.Model([product], [left], "probe"), setup.device, asked))
     except RuntimeError:
         return {}
 
 
 @dataclass
 class OpenVinoSession:
-    """A compiled model behind ``LLMPipeline``: how that was configured, and what it printed of the model."""
+    """A compiled model behind ``LLMPipeline``: what was asked of that, and what it printed of the model."""
 
-    _core: ov.Core
     _pipeline: Any
-    _device: str
+    _setup: Setup
     _shapes: NpuShapes | None
-    _precision: str
-    _hints: Mapping[str, Any]
-    _attention: str | None
-    _prefix_caching: bool
-    _compile_cache: CompileCache
     _printed: Mapping[str, str]
 
     def generate(self, prompts: Sequence[Sequence[int]], new_tokens: int, on_step: StepCallback) -> GenerationDetails:
@@ -190,45 +172,39 @@ class OpenVinoSession:
 
     def evidence(self) -> Evidence:
         """What the pipeline printed of its compiled model; where it printed nothing, what a probe tells."""
-        named = self._printed.get("EXECUTION_DEVICES") if self._device != _NPU else None
-        read = self._printed or _probe(self._core, self._device, self._hints)
-        threads = read.get("INFERENCE_NUM_THREADS")
+        device, options = self._setup.device, self._setup.options
+        named = self._printed.get("EXECUTION_DEVICES") if device != _NPU else None
+        read = self._printed or _probe(self._setup)
         return Evidence(
-            device=named or self._device,
+            device=named or device,
             device_source="read-back" if named else "accepted",
-            note=_note(self._device, self._printed, read, prefix_caching=self._prefix_caching),
-            inference_precision=read.get("INFERENCE_PRECISION_HINT"),
-            kv_cache_precision=read.get("KV_CACHE_PRECISION"),
-            activation_quantization=activation_quantization(self._precision, read),
-            attention_backend=self._attention,
-            threads=int(threads) if threads else None,
-            compile_cache=self._compile_cache,
-            changed_hints=changed_hints(self._hints, read),
+            note=_note(device, self._printed, read)
+            + (" The pipeline's scheduler was given prefix caching." if options.prefix_caching else ""),
+            attention_backend=_attention_backend(options) if device != _NPU else None,
             versions=installed_versions("openvino-genai", "openvino"),
+            **self._setup.evidence(read),
         )
 
     def close(self) -> None:
         self._pipeline = None
 
 
-def _note(device: str, printed: Mapping[str, str], read: Mapping[str, str], *, prefix_caching: bool) -> str:
+def _note(device: str, printed: Mapping[str, str], read: Mapping[str, str]) -> str:
     accepted = f"LLMPipeline accepted {device}, which OpenVINO lists as available."
     if device == _NPU:
         # The plugin answers NPU even where it is told to hand all work to the CPU.
-        source = (
+        return (
             f"{accepted} Its plugin names the NPU whatever runs, so only the NPU's busy time shows that it ran; "
             "embeddings are looked up on the CPU."
         )
-    elif printed:
-        source = "Device, precisions and threads are those of the compiled model, as LLMPipeline printed them."
-    elif read:
-        source = (
+    if printed:
+        return "Device, precisions and threads are those of the compiled model, as LLMPipeline printed them."
+    if read:
+        return (
             f"{accepted} Precisions and threads are those of a one-layer model compiled with the same hints "
             f"(it ran on {read.get('EXECUTION_DEVICES', 'a device it does not name')})."
         )
-    else:
-        source = f"{accepted} A one-layer model could not be compiled for it, so precisions and threads are not known."
-    return source + (" The pipeline's scheduler was given prefix caching." if prefix_caching else "")
+    return f"{accepted} A one-layer model could not be compiled for it, so precisions and threads are not known."
 
 
 class _Streamer(genai.StreamerBase):  # type: ignore[misc]
@@ -239,12 +215,8 @@ class _Streamer(genai.StreamerBase):  # type: ignore[misc]
         self._on_step = on_step
 
     def write(self, token: int | list[int]) -> Any:
-        ids = token if isinstance(token, list) else [token]
-        if len(ids) == 1:
-            self._on_step(ids)
-        else:
-            for one in ids:
-                self._on_step([one])
+        for one in token if isinstance(token, list) else (token,):
+            self._on_step([one])
         return genai.StreamingStatus.RUNNING
 
     def end(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,10 @@ from transformers.generation.streamers import BaseStreamer
 from backends.contract import (
     ArtifactError,
     BackendError,
-    CompileCache,
     Device,
     Evidence,
     GenerationDetails,
     LoadOptions,
-    ScoredBySession,
     Scores,
     StepCallback,
     Text,
@@ -29,21 +27,12 @@ from backends.contract import (
     require_file,
     require_vocabulary,
 )
-from backends.openvino_config import (
-    BlobCache,
-    activation_quantization,
-    changed_hints,
-    common_properties,
-    listed,
-    read_back,
-    require,
-    vocabulary,
-)
+from backends.openvino_config import Setup, listed, read_back, require, vocabulary
 
 AUTO = "AUTO"
 
 
-class OptimumIntel(ScoredBySession):
+class OptimumIntel:
     """The optimum-intel stack, on models that are OpenVINO IR already; it exports nothing here."""
 
     def __init__(self) -> None:
@@ -56,13 +45,12 @@ class OptimumIntel(ScoredBySession):
         require(device, [*self._core.available_devices, AUTO])
         for name in ("openvino_model.xml", "config.json"):
             require_file(artifact, name, "OpenVINO model")
-        cache = BlobCache.for_load(options, artifact, device)
-        hints = common_properties(device, options, cache)
+        setup = Setup.of(artifact, device, options)
         try:
             model = OVModelForCausalLM.from_pretrained(
                 artifact,
                 device=device,
-                ov_config=dict(hints),
+                ov_config=dict(setup.properties),
                 compile=True,
                 export=False,
                 local_files_only=True,
@@ -70,7 +58,7 @@ class OptimumIntel(ScoredBySession):
             )
         except (OSError, RuntimeError, ValueError, KeyError) as error:
             raise ArtifactError(f"optimum-intel could not load {artifact} for {device}: {one_line(error)}") from error
-        return OptimumSession(model, options.precision, hints, cache.outcome())
+        return OptimumSession(model, setup)
 
 
 @dataclass
@@ -78,9 +66,7 @@ class OptimumSession:
     """A compiled model behind ``generate``."""
 
     _model: Any
-    _precision: str
-    _hints: Mapping[str, Any]
-    _compile_cache: CompileCache
+    _setup: Setup
 
     def generate(self, prompts: Sequence[Sequence[int]], new_tokens: int, on_step: StepCallback) -> GenerationDetails:
         """``generate`` with a streamer that takes ids; it streams batches too."""
@@ -116,19 +102,13 @@ class OptimumSession:
     def evidence(self) -> Evidence:
         """All of it is read back from the compiled model."""
         read = read_back(self._model.request.get_compiled_model())
-        threads = read.get("INFERENCE_NUM_THREADS")
         return Evidence(
             device=read.get("EXECUTION_DEVICES"),
             device_source="read-back" if "EXECUTION_DEVICES" in read else "none",
             note="Device, precisions and threads are those of the compiled model.",
-            inference_precision=read.get("INFERENCE_PRECISION_HINT"),
-            kv_cache_precision=read.get("KV_CACHE_PRECISION"),
-            activation_quantization=activation_quantization(self._precision, read),
             attention_backend="SDPA",
-            threads=int(threads) if threads else None,
-            compile_cache=self._compile_cache,
-            changed_hints=changed_hints(self._hints, read),
             versions=installed_versions("optimum-intel", "openvino", "transformers"),
+            **self._setup.evidence(read),
         )
 
     def close(self) -> None:

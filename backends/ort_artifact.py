@@ -1,5 +1,7 @@
 """What is read from the files of an ONNX Runtime GenAI model before it is loaded, and from the profile of a session."""
 
+from __future__ import annotations
+
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -8,8 +10,92 @@ from pathlib import Path
 from typing import Any
 
 from backends.contract import ArtifactError, BackendError, one_line, require_file
+from backends.onnx_graph import GraphFacts, read_graph
 from backends.ort_providers import PROVIDERS
 from backends.spec import OPENVINO_PROVIDERS, family
+
+
+@dataclass(frozen=True, slots=True)
+class OrtArtifact:
+    """A folder with an ONNX Runtime GenAI model.
+
+    Args:
+        model: that section of its ``genai_config.json``.
+    """
+
+    folder: Path
+    model: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, folder: Path) -> OrtArtifact:
+        """The model in ``folder``.
+
+        Raises:
+            ArtifactError: there is none.
+        """
+        path = folder / "genai_config.json"
+        require_file(folder, path.name, "ONNX Runtime GenAI model")
+        try:
+            model = dict(json.loads(path.read_text(encoding="utf-8"))["model"])
+            int(model["vocab_size"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ArtifactError(f"{path} does not describe an ONNX Runtime GenAI model: {one_line(error)}") from error
+        return cls(folder, model)
+
+    @property
+    def _decoder(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self.model.get("decoder", {})
+        return found
+
+    @property
+    def providers(self) -> dict[str, Mapping[str, Any]]:
+        """The execution providers that the model itself names, with their options."""
+        named = self._decoder.get("session_options", {}).get("provider_options", [])
+        return {name: given or {} for entry in named for name, given in entry.items()}
+
+    @property
+    def attention_window(self) -> int:
+        """The tokens that layers with a bounded KV cache of their own look back on; 0 without such layers.
+
+        Their kernel takes no cache that is shorter, whatever the request.
+        """
+        window = self._decoder.get("sliding_window") or {}
+        # Where GenAI slides the window itself, it sizes the cache of all layers.
+        if window.get("slide_key_value_cache", True) or not window.get("layers"):
+            return 0
+        return int(window.get("window_size") or 0)
+
+    def graph(self) -> GraphFacts | None:
+        """What the model's graph says of itself; ``None`` where it cannot be read."""
+        file = self._decoder.get("filename")
+        try:
+            return read_graph(self.folder / file) if file else None
+        except (OSError, ValueError):
+            return None
+
+    def require_provider(self, device: str) -> str | None:
+        """Refuse a model that was built for another provider than that of ``device``.
+
+        Its graph has other operators, and ``clear_providers`` would run it on the CPU without a word. The CPU's graph
+        runs through OpenVINO too.
+
+        Returns:
+            the provider as the model itself names it, to be loaded with the options that stand there; ``None`` if it
+            names none, and one has to be set.
+        """
+        kind = family(device)
+        provider = PROVIDERS[kind]
+        named = self.providers
+        own = next((name for name in named if name.lower() == provider.config.lower()), None)
+        others = [name for name in named if name != own and name.lower() != "cpu"]
+        if others or (own is None and provider.graph is not None):
+            built_for = ", ".join(others) or "the CPU"
+            raise ArtifactError(f"{self.folder} was built for {built_for}, not for {device}; build it for {device}")
+        asked = device.partition(".")[2] or "CPU"
+        told = str(named.get(own or "", {}).get("device_type") or asked)
+        if kind in OPENVINO_PROVIDERS and told.upper().removesuffix(".0") != asked.removesuffix(".0"):
+            raise ArtifactError(f"{self.folder} names OpenVINO's device {told}; ask for --device {kind}.{told}")
+        return None if kind == "CPU" else own
 
 
 def unused_id(model: Mapping[str, Any], added: Sequence[int], used: Collection[int] = ()) -> int:
@@ -50,56 +136,6 @@ def added_ids(artifact: Path) -> list[int]:
         return [int(token["id"]) for token in tokens]
     except (OSError, ValueError, KeyError, TypeError):
         return []
-
-
-def read_settings(artifact: Path) -> dict[str, Any]:
-    """The model's ``genai_config.json``."""
-    path = artifact / "genai_config.json"
-    require_file(artifact, path.name, "ONNX Runtime GenAI model")
-    try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
-        int(settings["model"]["vocab_size"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(f"{path} does not describe an ONNX Runtime GenAI model: {one_line(error)}") from error
-    return dict(settings)
-
-
-def attention_window(settings: Mapping[str, Any]) -> int:
-    """The tokens that layers with a bounded KV cache of their own look back on; 0 for a model without such layers.
-
-    Their kernel takes no cache that is shorter, whatever the request.
-    """
-    window = settings["model"].get("decoder", {}).get("sliding_window") or {}
-    # Where GenAI slides the window itself, it sizes the cache of all layers.
-    if window.get("slide_key_value_cache", True) or not window.get("layers"):
-        return 0
-    return int(window.get("window_size") or 0)
-
-
-def require_provider(artifact: Path, settings: Mapping[str, Any], device: str) -> str | None:
-    """Refuse a model that was built for another provider than that of ``device``.
-
-    Its graph has other operators, and ``clear_providers`` would run it on the CPU without a word. The CPU's graph runs
-    through OpenVINO too.
-
-    Returns:
-        the provider as the model itself names it, to be loaded with the options that stand there; ``None`` if it names
-        none, and one has to be set.
-    """
-    kind = family(device)
-    provider = PROVIDERS[kind]
-    providers = settings["model"].get("decoder", {}).get("session_options", {}).get("provider_options", [])
-    named = {name: given or {} for entry in providers for name, given in entry.items()}
-    own = next((name for name in named if name.lower() == provider.config.lower()), None)
-    others = [name for name in named if name != own and name.lower() != "cpu"]
-    if others or (own is None and provider.graph is not None):
-        built_for = ", ".join(others) or "the CPU"
-        raise ArtifactError(f"{artifact} was built for {built_for}, not for {device}; build it for {device}")
-    told_type = named.get(own or "", {}).get("device_type")
-    asked = device.partition(".")[2] or "CPU"
-    if kind in OPENVINO_PROVIDERS and str(told_type or asked).upper().removesuffix(".0") != asked.removesuffix(".0"):
-        raise ArtifactError(f"{artifact} names OpenVINO's device {told_type}; ask for --device {kind}.{told_type}")
-    return None if kind == "CPU" else own
 
 
 _RAN = "_kernel_time"

@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from backends.contract import Device
+from backends.contract import Device, locally_unique
 
 PLUGIN = "OpenVINOExecutionProvider"
 """The name that GenAI looks a registered OpenVINO provider up by."""
@@ -82,7 +82,7 @@ def directx_devices(found: Iterable[Any], kind: str) -> list[Device]:
 
 def _luid(text: str | None) -> str | None:
     """ONNX Runtime writes an adapter's id in decimal."""
-    return f"{int(text):x}" if text is not None and text.isdigit() else None
+    return locally_unique(int(text)) if text is not None and text.isdigit() else None
 
 
 def _mebibytes(text: str | None) -> int | None:
@@ -116,7 +116,7 @@ def _cuda_adapter(driver: Any, handle: ctypes.c_int) -> str | None:
     if sys.platform == "win32":
         luid, nodes = (ctypes.c_ubyte * 8)(), ctypes.c_uint()
         failed = driver.cuDeviceGetLuid(luid, ctypes.byref(nodes), handle)
-        return None if failed else f"{int.from_bytes(bytes(luid), 'little'):x}"
+        return None if failed else locally_unique(bytes(luid))
     address = ctypes.create_string_buffer(_NAME_BYTES)
     if driver.cuDeviceGetPCIBusId(address, _NAME_BYTES, handle):
         return None

@@ -36,16 +36,8 @@ from backends.contract import (
     known_beginning,
     one_line,
 )
-from backends.onnx_graph import GraphFacts, read_graph
-from backends.ort_artifact import (
-    added_ids,
-    attention_window,
-    executed_nodes,
-    placement,
-    read_settings,
-    require_provider,
-    unused_id,
-)
+from backends.onnx_graph import GraphFacts
+from backends.ort_artifact import OrtArtifact, added_ids, executed_nodes, placement, unused_id
 from backends.ort_devices import PLUGIN, list_devices, make_findable, plugin_library
 from backends.ort_providers import (
     PROVIDERS,
@@ -110,9 +102,9 @@ class OrtGenAI:
         target = find(device, present)
         if target is None:
             raise DeviceUnavailableError(refusal(device, present, tuple(installed_versions(*_PACKAGES))))
-        settings = read_settings(artifact)
-        named = require_provider(artifact, settings, device)
-        unused = unused_id(settings["model"], added_ids(artifact), used)
+        source = OrtArtifact.read(artifact)
+        named = source.require_provider(device)
+        unused = unused_id(source.model, added_ids(artifact), used)
         try:
             config = og.Config(str(artifact))
             config.overlay(json.dumps(_overlay(unused, options, session_options or {})))
@@ -128,8 +120,7 @@ class OrtGenAI:
                     f"{PROVIDERS[family(device)].missing}"
                 ) from error
             raise ArtifactError(f"ONNX Runtime GenAI could not load {artifact}: {words}") from error
-        caches = options.extra.get("prefix_caching") == "on"
-        return OrtSession(model, artifact, settings, unused, device, present, options.threads, caches)
+        return OrtSession(model, source, unused, device, present, options)
 
     def profile(
         self, artifact: Path, device: str, options: LoadOptions, prompt: Sequence[int], new_tokens: int
@@ -141,7 +132,7 @@ class OrtGenAI:
         with tempfile.TemporaryDirectory(prefix="aipc-bench-profile-", ignore_cleanup_errors=True) as folder:
             profiling = {"enable_profiling": str(Path(folder) / "profile")}
             session = self._load(artifact, device, options, session_options=profiling)
-            graph = session.graph()
+            graph = OrtArtifact.read(artifact).graph()
             try:
                 session.generate([prompt], new_tokens, lambda _ids: None)
             finally:
@@ -183,13 +174,11 @@ class OrtSession:
     """A loaded model."""
 
     _model: Any
-    _artifact: Path
-    _settings: Mapping[str, Any]
+    _artifact: OrtArtifact
     _unused: int
     _device: str
     _present: Sequence[Device]
-    _threads: int | None
-    _caches: bool = False
+    _options: LoadOptions
     _kept: _Kept | None = None
 
     def generate(self, prompts: Sequence[Sequence[int]], new_tokens: int, on_step: StepCallback) -> GenerationDetails:
@@ -197,7 +186,7 @@ class OrtSession:
         seen: list[Sequence[int]] = []
         try:
             before = time.perf_counter_ns()
-            if self._caches:
+            if self._options.prefix_caching:
                 generator, room, known = self._kept_for(prompts, new_tokens)
             else:
                 generator, room, known = self.generator(len(prompts), len(prompts[0]) + new_tokens), 0, 0
@@ -212,7 +201,7 @@ class OrtSession:
         except RuntimeError as error:
             raise BackendError(f"ONNX Runtime GenAI could not generate: {one_line(error)}") from error
         self._require_unused(seen)
-        if self._caches:
+        if self._options.prefix_caching:
             self._kept = _Kept(generator, room, [*prompts[0], *(int(ids[0]) for ids in seen[:-1])])
         return GenerationDetails(setup_ns=setup_ns)
 
@@ -233,13 +222,13 @@ class OrtSession:
                 kept.generator.rewind_to(known)
                 return kept.generator, kept.room, known
         kept = None
-        room = max(length, min(2 * length, int(self._settings["model"].get("context_length") or 2 * length)))
+        room = max(length, min(2 * length, int(self._artifact.model.get("context_length") or 2 * length)))
         return self.generator(1, room), room, 0
 
     def generator(self, batch_size: int, max_length: int) -> Any:
         """A generator for one request, greedy; its KV cache has room for the model's attention window at least."""
         parameters = og.GeneratorParams(self._model)
-        max_length = max(max_length, attention_window(self._settings))
+        max_length = max(max_length, self._artifact.attention_window)
         parameters.set_search_options(batch_size=batch_size, max_length=max_length, do_sample=False, num_beams=1)
         return og.Generator(self._model, parameters)
 
@@ -253,7 +242,7 @@ class OrtSession:
 
     def evidence(self) -> Evidence:
         """The provider is the model's own word; types and attention are read from the graph."""
-        graph = self.graph()
+        graph = self._artifact.graph()
         device_type = str(self._model.device_type)
         device, beyond_doubt = named_device(self._device, device_type, self._present)
         expected = PROVIDERS[family(self._device)].device_type
@@ -261,27 +250,28 @@ class OrtSession:
         return Evidence(
             device=device,
             device_source=_source(device, beyond_doubt=beyond_doubt),
-            note=_note(graph, self._unused, device, attention_window(self._settings), beyond_doubt=beyond_doubt)
-            + (" The generator of a request is kept, and rewound for the next one that begins alike." * self._caches),
+            note=self._note(graph, device, beyond_doubt=beyond_doubt),
             inference_precision=_computes_in(graph) if device == "CPU" else None,
             kv_cache_precision=graph.outputs.get("present.0.key") if graph else None,
             activation_quantization=_activations(graph) if device == "CPU" else None,
             attention_backend=_attention(graph) if graph else None,
-            threads=self._threads,
-            compile_cache=_compile_cache(self._settings, device),
+            threads=self._options.threads,
+            compile_cache=_compile_cache(self._artifact, device),
             changed_hints=changed,
             versions=installed_versions(*_PACKAGES),
         )
 
-    def graph(self) -> GraphFacts | None:
-        """What the model's graph says of itself; ``None`` where it cannot be read."""
-        file = self._settings["model"].get("decoder", {}).get("filename")
-        if not file:
-            return None
-        try:
-            return read_graph(self._artifact / file)
-        except (OSError, ValueError):
-            return None
+    def _note(self, graph: GraphFacts | None, device: str, *, beyond_doubt: bool) -> str:
+        sentences = [
+            _on_device(device, beyond_doubt=beyond_doubt),
+            f"Id {self._unused} stands in for the end of sequence.",
+        ]
+        if window := self._artifact.attention_window:
+            sentences.append(f"The KV cache of a request has room for its attention window, {window} tokens, at least.")
+        sentences.append(_on_types(graph, device))
+        if self._options.prefix_caching:
+            sentences.append("The generator of a request is kept, and rewound for the next one that begins alike.")
+        return " ".join(sentences)
 
     def close(self) -> None:
         self._model = self._kept = None
@@ -306,11 +296,9 @@ def _choose_provider(config: Any, provider: Provider, named: str | None, options
         config.set_provider_option(named or provider.config, key, value)
 
 
-def _compile_cache(settings: Mapping[str, Any], device: str) -> CompileCache:
+def _compile_cache(artifact: OrtArtifact, device: str) -> CompileCache:
     """``none`` on the CPU, and for OpenVINO unless the model names a folder; the driver of a GPU may keep one."""
-    decoder = settings["model"].get("decoder", {})
-    named = decoder.get("session_options", {}).get("provider_options", [])
-    keeps = any("cache_dir" in (options or {}) for entry in named for options in entry.values())
+    keeps = any("cache_dir" in options for options in artifact.providers.values())
     return "none" if family(device) in ("CPU", *OPENVINO_PROVIDERS) and not keeps else "unknown"
 
 
@@ -332,12 +320,6 @@ def _activations(graph: GraphFacts | None) -> str | None:
     if 4 in graph.accuracy_levels:
         return f"int8 allowed, groups of {' or '.join(map(str, sorted(graph.block_sizes)))}"
     return "none" if _computes_in(graph) == "f32" else None
-
-
-def _note(graph: GraphFacts | None, unused: int, device: str, window: int, *, beyond_doubt: bool) -> str:
-    where = _on_device(device, beyond_doubt=beyond_doubt)
-    room = f" The KV cache of a request has room for its attention window, {window} tokens, at least." if window else ""
-    return f"{where} Id {unused} stands in for the end of sequence.{room} {_on_types(graph, device)}"
 
 
 def _source(device: str, *, beyond_doubt: bool) -> DeviceSource:

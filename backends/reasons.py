@@ -10,6 +10,9 @@ from collections.abc import Sequence
 LONGEST = 500
 """Characters of a reason."""
 
+_LONGEST_LINE = 20 * LONGEST
+"""Characters of a line that are looked at."""
+
 _SHOWN = 3
 
 STACK = re.compile(
@@ -34,7 +37,8 @@ _POSITIONS = (
         r"\1 \2: ",
     ),
     (re.compile(r"(?<=\S)\.(?=[a-z_]+\.cc:\d+ )"), ". "),
-    (re.compile(r"(\S*[/\\])?\w+\.(cc|cpp|cxx|cu|h|hpp):\d+ (\w+(::\w+)*(\([^)\n]*\))? (?=[A-Z]))?"), ""),
+    # Tried once for each word, and a folder's name once for each run without spaces: an error may quote megabytes.
+    (re.compile(r"((?<!\S)\S*[/\\])?\b\w+\.(cc|cpp|cxx|cu|h|hpp):\d+ (\w+(::\w+)*(\([^)\n]*\))? (?=[A-Z]))?"), ""),
     # torch
     (re.compile(r"\[enforce fail at [^\]]*\][^.\n]*\. "), ""),
     # glog and abseil: severity and time, thread, position
@@ -58,7 +62,7 @@ _SENTENCE = re.compile(r"(?<=[.!])\s+(?=[A-Z`\"'])|\s+(?=Please )")
 
 def in_one_line(text: str) -> str:
     """The cause in ``text``, which is the message of a library's error; empty if it has no words."""
-    lines = _without_stack(plain(text).splitlines())
+    lines = _without_stack([line[:_LONGEST_LINE] for line in plain(text).splitlines()])
     kept = "\n".join(lines)
     for pattern, stands in _POSITIONS:
         kept = pattern.sub(stands, kept)

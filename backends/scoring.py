@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -49,9 +51,10 @@ class Reference:
     def read(cls, file: Path) -> Reference:
         """The reference in ``file``."""
         try:
-            with np.load(file, allow_pickle=False) as arrays:
+            # numpy leaves a file open that it opened and found to be no archive.
+            with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
                 return cls(dict(arrays))
-        except (OSError, ValueError, EOFError) as error:
+        except (OSError, ValueError, EOFError, BadZipFile, zlib.error, RuntimeError) as error:
             why = getattr(error, "strerror", None) or error
             raise BackendError(f"the reference in {file} cannot be read ({why}): remove its folder") from error
 

@@ -98,7 +98,7 @@ class SimulatedSession:
         of_moment = self._noise.moment(time.time(), run if run_seed < 0 else str(run_seed))
         self._process_factor = of_process * of_run * of_moment
         self._extra_tokens = int(extra.get("extra_tokens", 0))
-        self._caches = extra.get("prefix_caching") == "on"
+        self._caches = options.prefix_caching
         self._asked: list[tuple[int, ...]] = []
         self._only_prompt_tokens = int(extra.get("only_prompt_tokens", 0))
         self._mishaps: dict[int, Callable[[int], None]] = {

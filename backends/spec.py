@@ -14,6 +14,9 @@ ENTRY_POINT = "aipc_bench.backends"
 ARTIFACT_FORMATS = ("none", "huggingface", "openvino-ir", "ort-genai", "gguf")
 """What the prepare stage can make; ``none`` needs no model at all."""
 
+PREFIX_CACHING = "prefix_caching"
+"""The load option that is ``"on"`` for the loads that have a stack's prefix cache, and absent from all others."""
+
 ORIGINAL = "original"
 """The weight format of a model that is taken as it is: a GGUF's own, or that of a ready-made artifact."""
 
@@ -70,12 +73,10 @@ class PrefixCache:
     for something else.
 
     Args:
-        option: the load option that is ``"on"`` for those loads, and absent from all others.
         devices: device families that have such a cache.
         needs: load options without whose values there is none.
     """
 
-    option: str
     devices: tuple[str, ...]
     needs: Mapping[str, str] = field(default_factory=dict)
 
@@ -122,7 +123,7 @@ class BackendSpec:
             :func:`backends.hf_weights.quantization_of`.
         refuses: device family -> why this stack cannot run there, whatever the machine has.
         scores: device families on which the stack tells what a model thinks of given tokens, see
-            :class:`backends.contract.ScoringBackend`.
+            :class:`backends.contract.ScoringSession`.
         profiled: device families on which the stack's own profile tells where the work is placed.
         tested_on: devices that the contract suite loads it on, in venvs that ``nox -s tests`` makes: what installs
             without a compiler and runs without a GPU or NPU.
@@ -198,7 +199,7 @@ def caching_options(spec: BackendSpec, device: str, options: Mapping[str, Any]) 
         return None
     if any(options.get(name) != value for name, value in cache.needs.items()):
         return None
-    return {**options, cache.option: "on"}
+    return {**options, PREFIX_CACHING: "on"}
 
 
 def family(device: str) -> str:

@@ -62,7 +62,7 @@ BACKENDS: dict[str, BackendSpec] = {
             default_precisions=("int4", "int8", "fp32"),
             default_on={"intel-gpu": "GPU", "intel-npu": "NPU"},
             by_default=True,
-            prefix_cache=PrefixCache("prefix_caching", devices=("CPU", "GPU"), needs={"attention_backend": "PA"}),
+            prefix_cache=PrefixCache(devices=("CPU", "GPU"), needs={"attention_backend": "PA"}),
             options={
                 "attention_backend": OptionSpec(
                     "PA",
@@ -131,7 +131,7 @@ BACKENDS: dict[str, BackendSpec] = {
             tested_if_installed=("OVEP.CPU",),
             scores=("CPU", "DML", "CUDA", "OPENVINO", "OVEP", "WINML"),
             profiled=("DML", "CUDA", "OPENVINO", "OVEP", "WINML"),
-            prefix_cache=PrefixCache("prefix_caching", devices=("CPU",)),
+            prefix_cache=PrefixCache(devices=("CPU",)),
             batches=True,
             options={"recipe": _RECIPE},
         ),
@@ -189,7 +189,7 @@ BACKENDS: dict[str, BackendSpec] = {
             by_default=True,
             made_on_load={"int8": ORIGINAL},
             reads_quantized=("torchao Int8WeightOnlyConfig",),
-            prefix_cache=PrefixCache("prefix_caching", devices=("CPU", "CUDA", "XPU")),
+            prefix_cache=PrefixCache(devices=("CPU", "CUDA", "XPU")),
             batches=True,
         ),
         BackendSpec(
@@ -207,7 +207,7 @@ BACKENDS: dict[str, BackendSpec] = {
             tested_on=(),
             tested_if_installed=("CPU", "VULKAN.LLVMPIPE"),
             batches=True,
-            prefix_cache=PrefixCache("prefix_caching", devices=("CPU", "VULKAN")),
+            prefix_cache=PrefixCache(devices=("CPU", "VULKAN")),
             options=_LLAMA_CPP_OPTIONS,
         ),
         BackendSpec(
@@ -223,7 +223,7 @@ BACKENDS: dict[str, BackendSpec] = {
             tested_on=(),
             tested_if_installed=("CPU",),
             batches=True,
-            prefix_cache=PrefixCache("prefix_caching", devices=("CPU",)),
+            prefix_cache=PrefixCache(devices=("CPU",)),
             options=_LLAMA_CPP_OPTIONS,
         ),
         BackendSpec(
@@ -236,7 +236,7 @@ BACKENDS: dict[str, BackendSpec] = {
             batches=True,
             scores=("CPU", "GPU", "NPU"),
             simulated=True,
-            prefix_cache=PrefixCache("prefix_caching", devices=("CPU", "GPU")),
+            prefix_cache=PrefixCache(devices=("CPU", "GPU")),
             options={
                 "ttft_ms": OptionSpec(
                     None, "time to first token; without it 0.05 ms per prompt token, more at wider formats"

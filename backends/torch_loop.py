@@ -3,17 +3,20 @@
 import inspect
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
 from backends.contract import (
+    BackendError,
+    GenerationDetails,
     Scores,
     StepCallback,
     Text,
     UnsupportedError,
     cannot_cut_back,
     known_beginning,
+    one_line,
     require_vocabulary,
 )
 
@@ -23,6 +26,9 @@ _SHORT = {
     torch.float16: "fp16",
     torch.int8: "int8",
 }
+
+_NATIVE_ERRORS = (RuntimeError, OSError)
+"""What an error in a stack's C++ code is in Python; on Windows ``ctypes`` makes ``OSError`` of it."""
 
 _LAST_POSITION = ("logits_to_keep", "num_logits_to_keep")
 """The argument by which a model computes the logits of its last position alone, newest name first."""
@@ -136,6 +142,37 @@ def _logits(model: Any, text: Text, arguments: Mapping[str, int]) -> Any:
         ids = torch.tensor([text.ids], dtype=torch.long, device=model.device)
         output = model(input_ids=ids, use_cache=True, **dict.fromkeys(arguments, kept))
         return output.logits[0, -kept:-1].to("cpu", torch.float32).numpy()
+
+
+class TorchSession:
+    """A loaded model that decodes and scores by this module; its stack adds what it knows of it.
+
+    ``stack`` is what errors call the stack.
+    """
+
+    stack: ClassVar[str]
+
+    def __init__(self, model: Any, kept: KeptCache | None = None) -> None:
+        self._model = model
+        self._kept = kept
+        self._arguments = last_position(model)
+
+    def generate(self, prompts: Sequence[Sequence[int]], new_tokens: int, on_step: StepCallback) -> GenerationDetails:
+        """See :func:`greedy`."""
+        try:
+            greedy(self._model, prompts, new_tokens, on_step, self._arguments, self._kept)
+        except _NATIVE_ERRORS as error:
+            raise BackendError(f"{self.stack} could not generate: {one_line(error)}") from error
+        return GenerationDetails()
+
+    def score(self, texts: Sequence[Text]) -> Iterator[Scores]:
+        try:
+            yield from scores(self._model, texts, self._arguments)
+        except (*_NATIVE_ERRORS, IndexError) as error:
+            raise BackendError(f"{self.stack} could not score the texts: {one_line(error)}") from error
+
+    def close(self) -> None:
+        self._model = self._kept = None
 
 
 class StoredWeights:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from backends.contract import Device
+from backends.contract import Device, locally_unique, pci_address
 from backends.spec import hardware_of
 
 _CPU = 4
@@ -91,28 +91,20 @@ class VulkanDevice:
     """A device that Vulkan lists.
 
     Args:
-        listed_as: GPUs are ``VULKAN.0`` and on, in Vulkan's order. What computes on the CPU is no GPU and has a name
-            of its own, as ``VULKAN.LLVMPIPE``, so that nobody takes it for one.
+        device: as the harness knows it. GPUs are ``VULKAN.0`` and on, in Vulkan's order. What computes on the CPU is no
+            GPU and has a name of its own, as ``VULKAN.LLVMPIPE``, so that nobody takes it for one.
         index: its place in Vulkan's list, as ``vulkaninfo --summary`` and ``GGML_VK_VISIBLE_DEVICES`` count.
+        product: what its driver calls it.
     """
 
-    listed_as: str
+    device: Device
     index: int
-    name: str
-    driver: str | None = None
-    memory_bytes: int | None = None
-    adapter: str | None = None
+    product: str
 
     @property
     def software(self) -> bool:
         """Whether it computes on the CPU."""
-        return hardware_of(self.listed_as) == "CPU"
-
-    @property
-    def device(self) -> Device:
-        """As the harness knows devices."""
-        description = f"{self.name}, a software device: the CPU computes" if self.software else self.name
-        return Device(self.listed_as, description, self.driver, self.memory_bytes, self.adapter)
+        return hardware_of(self.device.name) == "CPU"
 
 
 def _own_name(name: str) -> str:
@@ -175,20 +167,19 @@ def _device(library: Any, handle: ctypes.c_void_p, index: int, gpus: int) -> Vul
     library.vkGetPhysicalDeviceMemoryProperties(handle, ctypes.byref(memory))
     heaps = [(memory.heaps[2 * place], memory.heaps[2 * place + 1] & 0xFFFFFFFF) for place in range(memory.heap_count)]
     named = " ".join(filter(None, (part.decode("utf-8", "replace") for part in (driver.name, driver.info))))
-    name = found.name.decode("utf-8", "replace")
-    return VulkanDevice(
-        f"VULKAN.{_own_name(name) if found.type == _CPU else gpus}",
-        index,
-        name,
+    product = found.name.decode("utf-8", "replace")
+    software = found.type == _CPU
+    device = Device(
+        f"VULKAN.{_own_name(product) if software else gpus}",
+        f"{product}, a software device: the CPU computes" if software else product,
         driver=named or None,
         memory_bytes=sum(size for size, flags in heaps if flags & _DEVICE_LOCAL) or None,
         adapter=_adapter(ids, pci),
     )
+    return VulkanDevice(device, index, product)
 
 
 def _adapter(ids: _Id, pci: _Pci) -> str | None:
     if sys.platform == "win32":
-        return f"{int.from_bytes(bytes(ids.luid), 'little'):x}" if ids.luid_valid else None
-    place = (pci.domain, pci.bus, pci.device, pci.function)
-    # A driver that does not know the extension leaves zeros, which are the address of the host bridge.
-    return "{:04x}:{:02x}:{:02x}.{:x}".format(*place) if any(place) else None
+        return locally_unique(bytes(ids.luid)) if ids.luid_valid else None
+    return pci_address(pci.domain, pci.bus, pci.device, pci.function)

@@ -38,6 +38,7 @@ from backends.contract import (
     LoadOptions,
     ProfilingBackend,
     ScoringBackend,
+    ScoringSession,
     Session,
     StepCountError,
     Text,
@@ -214,10 +215,15 @@ class Worker:
         """Have the stack score texts, and compare what it thinks of them with a reference."""
         from backends.scoring import Reference, score_texts  # noqa: PLC0415 - a worker that is timed does without numpy
 
-        stack, options = cast("ScoringBackend", self._opened(request)), _load_options(request)
+        stack, options = self._opened(request), _load_options(request)
+        artifact, device = Path(request["artifact"]), request["device"]
         texts = [Text(**text) for text in request["texts"]]
         reference = None if request["reference"] is None else Reference.read(Path(request["reference"]))
-        scores = stack.score(Path(request["artifact"]), request["device"], options, texts)
+        if hasattr(stack, "score"):
+            scores = cast("ScoringBackend", stack).score(artifact, device, options, texts)
+        else:
+            self.session = stack.load(artifact, device, options)
+            scores = cast("ScoringSession", self.session).score(texts)
         scored = score_texts(scores, texts, reference, request["seconds"])
         send(self.connection, "scored", texts=[asdict(one) for one in scored])
 

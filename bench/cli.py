@@ -4,13 +4,16 @@ import argparse
 import re
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
 from typing import Any, NoReturn
 
 from bench.errors import BenchError, UsageError
 
 LANGUAGES = ("en", "tr")
 """What ``--lang`` takes; the first one is the default."""
+INTERRUPTED = 130
+"""The exit status of what Ctrl-C ended."""
 
 # C0 and C1 controls but tab and newline, separators of lines, and the characters that reorder text: terminal escapes
 # and disguises.
@@ -29,6 +32,25 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}; see --help")
+
+
+def command(main: Callable[[Sequence[str]], int]) -> Callable[[Sequence[str]], int]:
+    """A ``main`` that ends as every command does: with an error in one line, and at Ctrl-C without a traceback.
+
+    It takes a command line and returns the exit status.
+    """
+
+    @wraps(main)
+    def ended(arguments: Sequence[str]) -> int:
+        try:
+            return main(arguments)
+        except BenchError as error:
+            return print_refusal(error)
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            return INTERRUPTED
+
+    return ended
 
 
 def clean(text: str) -> str:

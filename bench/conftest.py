@@ -40,7 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("aipc-bench", "AIPC Bench")
     for flag in FLAGS:
         if not flag.shared:
-            group.addoption(flag.option, **flag.arguments())
+            group.addoption(flag.option, dest=flag.destination, **flag.arguments())
 
 
 def pytest_configure(config: pytest.Config) -> None:

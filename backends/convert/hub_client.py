@@ -19,6 +19,7 @@ from huggingface_hub.utils import build_hf_headers
 
 from backends.convert import RefusedError
 from backends.convert.hub_words import SERVER_ERRORS, host, in_words
+from backends.held_files import replace_file
 
 PAUSES_S = (1, 3, 9)
 """How long a transfer that broke off waits before it goes on; it gives up if no byte came after all of them."""
@@ -102,7 +103,7 @@ def fetch(source: str, commit: str, name: str, known: dict[str, Any], folder: Pa
             f"{name} of {source} did not arrive as the hub describes it: run again; if that does not help, see whether "
             f"a proxy, or {host()}, changes it"
         )
-    return partial.replace(target)
+    return replace_file(partial, target)
 
 
 def _transfer(url: str, partial: Path, size: int) -> None:

@@ -3,13 +3,21 @@
 from pathlib import Path
 from typing import Any
 
-from backends.bounded_json import read_json
+from backends.bounded_json import LARGEST_BYTES, read_json
 from backends.convert import RefusedError
 from backends.convert.hub_client import cached, describe, fetch, measure
 from backends.convert.hub_files import needed, placed, refusal
 from backends.convert.hub_words import HF, UnreachableError
 from backends.hf_folder import context_tokens, text_settings
-from backends.hf_weights import INDEX, SINGLE, TOKENIZERS, source_files, stated_quantization, stored_tensors
+from backends.hf_weights import (
+    INDEX,
+    LARGEST_HEADER,
+    SINGLE,
+    TOKENIZERS,
+    source_files,
+    stated_quantization,
+    stored_tensors,
+)
 
 
 def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any]:
@@ -63,7 +71,7 @@ def _json(source: str, commit: str, name: str, files: dict[str, dict[str, Any]],
     place = files[name]["place"]
     file = Path(place) if place else fetch(source, commit, name, files[name], folder)
     try:
-        value = read_json(file)
+        value = read_json(file, LARGEST_HEADER if name == INDEX else LARGEST_BYTES)
     except ValueError:
         value = None
     if not isinstance(value, dict):

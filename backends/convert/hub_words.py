@@ -18,10 +18,10 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
+from backends.contract import program
 from backends.convert import RefusedError
 
-_PROGRAM = str(Path(sys.executable).with_name("hf"))
-HF = f'"{_PROGRAM}"' if " " in _PROGRAM else _PROGRAM
+HF = program(str(Path(sys.executable).with_name("hf")))
 """The program that the client brings along, as it is typed."""
 
 SERVER_ERRORS = 500

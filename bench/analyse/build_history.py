@@ -8,21 +8,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from bench.analyse.change_points import ChangePoint, change_points
-from bench.analyse.conditions import changes
+from bench.analyse.conditions import changes, recorded_at, venv_of
 from bench.analyse.grouping import group_by
 from bench.analyse.interval import run_spread
-from bench.analyse.quality import over_texts
-from bench.analyse.results import Measured
+from bench.analyse.machine_runs import MachineRun
+from bench.analyse.quality import Quality, over_texts
+from bench.analyse.results import CellResult, LoadResult, Measured
 from bench.analyse.run_noise import Reading
 from bench.analyse.timeline import (
     Drift,
     History,
+    Identity,
     Move,
     Point,
     QualitySeries,
     QualityStep,
-    ReadQuality,
-    ReadRun,
     Series,
     Shift,
     Turn,
@@ -31,16 +31,23 @@ from bench.metrics import COMPARED
 
 _Call = tuple[int, int]
 """A change point: the number of its series, and its index there."""
+_Cell = tuple[int, CellResult, Identity]
+"""The number of a run, and a cell of it."""
 
 
-def build_history(read: Iterable[ReadRun], threshold: float, metrics: Sequence[str] = COMPARED) -> History:
+def build_history(read: Iterable[MachineRun], threshold: float, metrics: Sequence[str] = COMPARED) -> History:
     """Put runs of one machine in the order of time and find where their levels change.
 
     A series begins anew where the prompts of a length changed: most of those that both sides asked under the same name
     have other ids. A single one may have, where a run of other lengths had to give it another opener.
     """
     runs = tuple(_with_prompt_sets(sorted(read, key=lambda run: (run.created_at, run.run_id))))
-    series = [one for metric in metrics for one in _series_of(runs, metric)]
+    cells = [
+        (number, cell, _identity(run, cell.cell_key, cell.load, run.prompt_sets[cell.prompt_tokens]))
+        for number, run in enumerate(runs)
+        for cell in run.analysis.cells
+    ]
+    series = [one for metric in metrics for one in _series_of(cells, metric, runs)]
     calls = _calls(series, threshold)
     gaps = _gathered(dict(_possible_gaps(series, calls)))
     turns = {gap: number for number, gap in enumerate(sorted(set(gaps.values())))}
@@ -54,21 +61,19 @@ def build_history(read: Iterable[ReadRun], threshold: float, metrics: Sequence[s
         turns=tuple(_turn(number, runs, shifted) for number in turns.values()),
         drifts=tuple(drift for number, one in enumerate(shifted) for drift in _drifts(number, one)),
         threshold=threshold,
-        qualities=quality_series(runs),
+        qualities=tuple(quality_series(runs)),
     )
 
 
-def _with_prompt_sets(runs: Iterable[ReadRun]) -> Iterator[ReadRun]:
-    """The runs in order, each cell with the number of its prompt set."""
+def _with_prompt_sets(runs: Iterable[MachineRun]) -> Iterator[MachineRun]:
+    """The runs in order, each with the numbers of its prompt sets."""
     sets: dict[tuple[str, int], list[dict[str, str]]] = {}
     for run in runs:
-        lengths = dict.fromkeys((cell.identity.model, cell.prompt_tokens) for cell in run.cells)
-        numbers = {one: _prompt_set(sets.setdefault(one, []), run.prompts.get(one[1], {})) for one in lengths}
-        cells = (
-            replace(cell, identity=replace(cell.identity, prompts=numbers[cell.identity.model, cell.prompt_tokens]))
-            for cell in run.cells
+        lengths = dict.fromkeys(cell.prompt_tokens for cell in run.analysis.cells)
+        known = {length: sets.setdefault((_model(run), length), []) for length in lengths}
+        yield replace(
+            run, prompt_sets={one: _prompt_set(known[one], run.analysis.prompts.get(one, {})) for one in lengths}
         )
-        yield replace(run, cells=tuple(cells))
 
 
 def _prompt_set(known: list[dict[str, str]], asked: Mapping[str, str]) -> int:
@@ -88,18 +93,20 @@ def _mostly_alike(known: Mapping[str, str], asked: Mapping[str, str]) -> bool:
     return 2 * sum(known[name] == asked[name] for name in shared) > len(shared)
 
 
-def _series_of(runs: Sequence[ReadRun], metric: str) -> list[Series]:
-    cells = [(number, cell) for number, run in enumerate(runs) for cell in run.cells if metric in cell.measured]
-    groups = group_by(cells, lambda one: one[1].identity).values()
-    return [
-        Series(
-            cell=group[-1][1],
-            model=runs[group[-1][0]].model,
-            metric=metric,
-            points=tuple(_point(number, cell.measured[metric]) for number, cell in group),
-        )
-        for group in groups
-    ]
+def _model(run: MachineRun) -> str:
+    return run.model_digest or run.model
+
+
+def _identity(run: MachineRun, key: str, load: LoadResult, prompts: int = 1) -> Identity:
+    return Identity(key, _model(run), recorded_at(run.analysis.record, "plan", "threads"), load.ran_on, prompts)
+
+
+def _series_of(cells: Sequence[_Cell], metric: str, runs: Sequence[MachineRun]) -> Iterator[Series]:
+    measured = [(number, cell, found, one) for number, cell, one in cells if (found := getattr(cell, metric))]
+    for identity, group in group_by(measured, lambda one: one[-1]).items():
+        newest, cell, *_ = group[-1]
+        points = tuple(_point(number, found) for number, _, found, _ in group)
+        yield Series(identity, cell, runs[newest].model, metric, points)
 
 
 def _point(run: int, measured: Measured) -> Point:
@@ -197,7 +204,7 @@ def _drifts(number: int, one: Series) -> Iterator[Drift]:
 # -- what changed at one place
 
 
-def _turn(number: int, runs: Sequence[ReadRun], series: Sequence[Series]) -> Turn:
+def _turn(number: int, runs: Sequence[MachineRun], series: Sequence[Series]) -> Turn:
     there = {place: shift for place, one in enumerate(series) for shift in one.shifts if shift.turn == number}
     sides = {
         (series[place].points[shift.index - 1].run, series[place].points[shift.index].run)
@@ -217,51 +224,59 @@ def _turn(number: int, runs: Sequence[ReadRun], series: Sequence[Series]) -> Tur
         )
         for (metric, slower), places in groups.items()
     )
-    backends = tuple(sorted({series[place].cell.backend for place in there}))
+    loads = [series[place].cell.load for place in there]
     differing = (change for low, high in sorted(sides) for change in changes(runs[low].facts, runs[high].facts))
-    return Turn(before, after, moves, backends, tuple(dict.fromkeys(differing)))
+    return Turn(before, after, moves, _venvs(loads, runs[after]), tuple(dict.fromkeys(differing)))
+
+
+def _venvs(loads: Iterable[LoadResult], run: MachineRun) -> tuple[str, ...]:
+    """What changes of packages and variables that concern ``loads`` have as their backend."""
+    found = ({load.backend, venv_of(run.analysis.record, load)} for load in loads)
+    return tuple(sorted(set().union(*found)))
 
 
 ROUNDING = 1e-3
 """How far perplexities of the same artifact and stack may differ, as a share: sums in another order, on a GPU."""
 
-_Point = tuple[int, ReadQuality]
+_Point = tuple[int, LoadResult, Quality]
 
 
-def quality_series(runs: Sequence[ReadRun]) -> tuple[QualitySeries, ...]:
-    """A series for each load.
+def quality_series(runs: Sequence[MachineRun]) -> Iterator[QualitySeries]:
+    """A series for each load that was scored, or found broken; those of variants are not part of a history.
 
     Perplexities of fixed texts do not vary from run to run as latencies do, so that no change point has to be looked
     for: every step beyond :data:`ROUNDING` is one.
     """
-    found = [(number, one) for number, run in enumerate(runs) for one in run.qualities]
-    return tuple(_series(runs, own) for own in group_by(found, lambda one: one[1].identity).values())
+    groups: dict[Identity, list[_Point]] = {}
+    for number, run in enumerate(runs):
+        for load in run.analysis.loads:
+            found = load.quality
+            if found and not load.variant and (found.by_text or found.verdict == "broken"):
+                groups.setdefault(_identity(run, load.load_key, load), []).append((number, load, found))
+    for identity, own in groups.items():
+        newest, load, _ = own[-1]
+        yield QualitySeries(
+            identity,
+            load,
+            model=runs[newest].model,
+            points=tuple((place, quality) for place, _, quality in own),
+            steps=tuple(step for pair in itertools.pairwise(own) for step in _steps(runs, *pair)),
+        )
 
 
-def _series(runs: Sequence[ReadRun], own: Sequence[_Point]) -> QualitySeries:
-    number, newest = own[-1]
-    return QualitySeries(
-        load=newest,
-        model=runs[number].model,
-        points=tuple((place, one.quality) for place, one in own),
-        steps=tuple(step for pair in itertools.pairwise(own) for step in _steps(runs, *pair)),
-    )
-
-
-def _steps(runs: Sequence[ReadRun], before: _Point, after: _Point) -> Iterator[QualityStep]:
-    (low, there), (high, here) = before, after
-    found = over_texts(here.quality.log_probs, there.quality.log_probs)
+def _steps(runs: Sequence[MachineRun], before: _Point, after: _Point) -> Iterator[QualityStep]:
+    (low, old, there), (high, new, here) = before, after
+    found = over_texts(here.log_probs, there.log_probs)
     ratio = found.contrast.ratio.value if found else None
-    verdicts = there.quality.verdict, here.quality.verdict
-    digests = there.artifact_digest, here.artifact_digest
-    broken = [verdict == "broken" for verdict in verdicts]
-    if broken[0] != broken[1] or (ratio is not None and abs(math.log(ratio)) > ROUNDING):
+    digests = old.artifact_digest, new.artifact_digest
+    mended_or_broke = (there.verdict == "broken") != (here.verdict == "broken")
+    if mended_or_broke or (ratio is not None and abs(math.log(ratio)) > ROUNDING):
         yield QualityStep(
             before=low,
             after=high,
             ratio=ratio,
-            verdicts=verdicts,
+            verdicts=(there.verdict, here.verdict),
             same_artifact=None if None in digests else digests[0] == digests[1],
-            backends=(here.backend,),
+            venvs=_venvs([new], runs[high]),
             changes=changes(runs[low].facts, runs[high].facts),
         )

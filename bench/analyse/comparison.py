@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any, TypeVar
 
-from bench.analyse.conditions import Mismatch, mismatches, recorded, run_changes, variant_changes
+from bench.analyse.conditions import Change, Mismatch, recorded, run_changes, run_mismatches, variant_changes
 from bench.analyse.interval import Contrast, against_runs, between_runs, both, claim, correlation_over, holm, paired
 from bench.analyse.quality_change import QUALITY_TOLERANCE, QualityChange, quality_changes
 from bench.analyse.results import AskedCell, CellResult, LoadResult, Measured, RunAnalysis
@@ -66,7 +66,7 @@ class Head:
         run: its analysis; of a run with variants, what belongs to variant ``b``.
         name: the run's id, or the variant as it was asked for.
         mismatches: the fatal ones first.
-        changes: what else differs, by name -> there and here: packages, drivers, settings.
+        changes: what else differs: packages, drivers, settings.
         earlier: how many runs of this machine show how much runs vary; 0 if that is not known.
         qualities: of the loads of both sides, in the order of the base, where either side says something of quality.
     """
@@ -77,7 +77,7 @@ class Head:
     only_base: tuple[CellResult, ...]
     only_head: tuple[CellResult, ...]
     mismatches: tuple[Mismatch, ...]
-    changes: Mapping[str, tuple[str, str]]
+    changes: tuple[Change, ...]
     earlier: int = 0
     qualities: tuple[QualityChange, ...] = ()
 
@@ -161,7 +161,7 @@ def _head(base: RunAnalysis, head: RunAnalysis, threshold: float, known: Variati
         cells=judged(pairs, contrasted, threshold),
         only_base=only_base,
         only_head=only_head,
-        mismatches=mismatches(base.record, head.record),
+        mismatches=run_mismatches(base, head),
         changes=run_changes(base, head),
         earlier=known.runs if known and informed else 0,
         qualities=quality_changes(matched(base.loads, head.loads, lambda load: load.load_key)[0], pairs, tolerance),
@@ -338,8 +338,12 @@ def changed(heads: Sequence[Head]) -> list[Changed]:
     for what in dict.fromkeys(what for states in conditions for what in states):
         base = next(states[what].base for states in conditions if what in states)
         found.append(Changed(what, base, tuple(states[what].head if what in states else base for states in conditions)))
-    for name in dict.fromkeys(name for head in heads for name in head.changes):
-        base = next(head.changes[name][0] for head in heads if name in head.changes)
-        values = [head.changes[name][1] if name in head.changes else recorded(head.run, name) for head in heads]
-        found.append(Changed(name, base, tuple(values)))
+    changes = [{one.name: one for one in head.changes} for head in heads]
+    for name in dict.fromkeys(name for own in changes for name in own):
+        one = next(own[name] for own in changes if name in own)
+        values = (
+            own[name].ends[1] if name in own else recorded(head.run, one.what, one.backends)
+            for head, own in zip(heads, changes, strict=True)
+        )
+        found.append(Changed(name, one.ends[0], tuple(values)))
     return found

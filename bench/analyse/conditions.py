@@ -7,9 +7,10 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from bench.analyse.results import LoadResult, RunAnalysis
+from bench.analyse.results import LoadResult, Prompts, RunAnalysis
+from bench.plan.backends import BACKENDS
 from bench.plan.cells import digest
-from bench.store.reader import StoredRun, as_utc
+from bench.store.reader import as_utc
 
 _COMPARED: Sequence[tuple[str, Sequence[str], bool]] = (
     ("model", ("model", "name"), True),
@@ -36,9 +37,6 @@ DRIVER_OF = "driver of "
 
 NAMED = frozenset((*(what for what, _, _ in _COMPARED), *MACHINE, *_LIMITS))
 """What :func:`mismatches` names."""
-
-Prompts = Mapping[int, Mapping[str, str]]
-"""Prompt tokens -> name of a prompt -> digest of its ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,32 +118,24 @@ def limited(record: Mapping[str, Any]) -> dict[str, str]:
     return {what: value for what, value in limits_of(record).items() if value not in (WHOLE, NO_LIMIT)}
 
 
-def prompts_of(run: StoredRun) -> Prompts:
-    """What a run asked, warm-ups included."""
-    names = ("prompt_tokens", "prompt_id", "prompt_digest")
-    table = run.table("generations", names)
-    found: dict[int, dict[str, str]] = {}
-    for length, name, ids in zip(*(table[column].to_pylist() for column in names), strict=True):
-        if name is not None:
-            found.setdefault(length, {})[name] = ids
-    return found
-
-
 def _machines(base: Mapping[str, Any], head: Mapping[str, Any]) -> tuple[Any, Any]:
     there, here = (recorded_at(record, "machine", "cpu", "name") for record in (base, head))
     return (there, here) if there != here else ((there, base.get("machine_id")), (here, head.get("machine_id")))
 
 
-def prompts_differ(base: StoredRun, head: StoredRun) -> Mismatch | None:
-    """Whether a prompt of the same name has other ids in the two runs."""
-    there, here = (prompts_of(run) for run in (base, head))
+def prompts_differ(there: Prompts, here: Prompts) -> Mismatch | None:
+    """Whether a prompt of the same name has other ids in two runs."""
     changed = sum(
         there.get(length, {}).get(name, ids) != ids for length, asked in here.items() for name, ids in asked.items()
     )
-    if not changed:
-        return None
     count = sum(len(asked) for asked in there.values())
-    return Mismatch("prompts", count, changed, True)
+    return Mismatch("prompts", count, changed, True) if changed else None
+
+
+def run_mismatches(base: RunAnalysis, head: RunAnalysis) -> tuple[Mismatch, ...]:
+    """The :func:`mismatches` of two runs, what differs about their prompts first."""
+    prompts = prompts_differ(base.prompts, head.prompts)
+    return (*((prompts,) if prompts else ()), *mismatches(base.record, head.record))
 
 
 def recorded_at(record: Mapping[str, Any], *path: str) -> Any:
@@ -176,6 +166,23 @@ def packages(record: Mapping[str, Any], venv: str) -> Iterator[tuple[str, str]]:
     yield from ((str(name), str(version)) for name, version in found.items())
 
 
+def venv_of(record: Mapping[str, Any], load: LoadResult) -> str:
+    """The name under which a run records the venv of a load.
+
+    Of a stack with several venvs in one run, the first device that each is for stands in its name: ``ort-genai (DML)``.
+    """
+    venvs: Mapping[str, Any] = record.get("venvs") or {}
+    plain = f"{load.backend} ({load.variant})" if load.variant else load.backend
+    if plain in venvs:
+        return plain
+    begins = f"{load.backend} ({load.variant}, " if load.variant else f"{load.backend} ("
+    by_device = {name[len(begins) : -1]: name for name in venvs if name.startswith(begins)}
+    if load.device_requested in by_device or (spec := BACKENDS.get(load.backend)) is None:
+        return by_device.get(load.device_requested, plain)
+    group = spec.group_for(load.device_requested)
+    return next((name for device, name in by_device.items() if spec.group_for(device) == group), plain)
+
+
 def alike(record: Mapping[str, Any], load: LoadResult) -> str:
     """A digest that two runs share if nothing that is recorded would make ``load`` faster in one of them.
 
@@ -183,10 +190,11 @@ def alike(record: Mapping[str, Any], load: LoadResult) -> str:
     the packages and the environment of the load's own stack.
     The commit of this project stays out: where it does change latencies, runs only seem to vary by more.
     """
-    venv = f"{load.backend} ({load.variant})" if load.variant else load.backend
     values = [*(str(recorded_at(record, *path)) for path in _ALIKE), *limited(record).values()]
     own = (*settings_of(record), *(load.environment or {}).items())
-    return digest([values, sorted(system_versions(record)), sorted(packages(record, venv)), *sorted(own)])
+    return digest(
+        [values, sorted(system_versions(record)), sorted(packages(record, venv_of(record, load))), *sorted(own)]
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +266,16 @@ class Change:
     after: str | None
     backends: tuple[str, ...]
 
+    @property
+    def name(self) -> str:
+        """With the venvs that it lies in."""
+        return f"{self.what} ({', '.join(self.backends)})" if self.backends else self.what
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """Before and after, ``none`` where it is not there."""
+        return self.before or "none", self.after or "none"
+
 
 def surroundings(run: RunAnalysis) -> dict[Fact, str]:
     """What a latency may hang on, as far as a run records it: versions, system, power, variables, and how it asked."""
@@ -282,16 +300,16 @@ def changes(before: Mapping[Fact, str], after: Mapping[Fact, str]) -> tuple[Chan
     return tuple(Change(*key, tuple(filter(None, backends))) for key, backends in found.items())
 
 
-def run_changes(base: RunAnalysis, head: RunAnalysis) -> dict[str, tuple[str, str]]:
-    """What differs between two runs by name, there and here, but for what :func:`mismatches` names of them."""
+def run_changes(base: RunAnalysis, head: RunAnalysis) -> tuple[Change, ...]:
+    """What differs between two runs, but for what :func:`mismatches` names of them."""
     found = changes(surroundings(base), surroundings(head))
-    return _by_name(change for change in found if change.what not in NAMED)
+    return tuple(change for change in found if change.what not in NAMED)
 
 
-def variant_changes(run: RunAnalysis) -> dict[str, tuple[str, str]]:
-    """What differs between the venvs of the variants ``a`` and ``b`` of one run by name, there and here."""
+def variant_changes(run: RunAnalysis) -> tuple[Change, ...]:
+    """What differs between the venvs of the variants ``a`` and ``b`` of one run."""
     facts = surroundings(run)
-    return _by_name(changes(*(_of_variant(facts, name) for name in "ab")))
+    return changes(*(_of_variant(facts, name) for name in "ab"))
 
 
 def _of_variant(facts: Mapping[Fact, str], name: str) -> dict[Fact, str]:
@@ -304,26 +322,14 @@ def _of_variant(facts: Mapping[Fact, str], name: str) -> dict[Fact, str]:
     }
 
 
-def recorded(run: RunAnalysis, name: str) -> str | None:
-    """What a run records of something that :func:`run_changes` names; ``None`` where it records nothing of it."""
-    named = {
+def recorded(run: RunAnalysis, what: str, backends: Sequence[str]) -> str | None:
+    """What a run records of something that changed between others; ``None`` where it records nothing of it."""
+    found = {
         value
         for fact, value in surroundings(run).items()
-        if name == fact.what
-        or (name.startswith(f"{fact.what} (") and fact.backend in name[len(fact.what) + 2 : -1].split(", "))
+        if fact.what == what and (not backends or fact.backend in backends)
     }
-    return " and ".join(sorted(named)) or None
-
-
-def _by_name(found: Iterable[Change]) -> dict[str, tuple[str, str]]:
-    """Name -> there and here; ``none`` where a package is not there."""
-    return {
-        f"{one.what} ({', '.join(one.backends)})" if one.backends else one.what: (
-            one.before or "none",
-            one.after or "none",
-        )
-        for one in found
-    }
+    return " and ".join(sorted(found)) or None
 
 
 _OF_MACHINE = {"system": "os", "power source": "power_source", "power mode": "power_mode", "governor": "governor"}

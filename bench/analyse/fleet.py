@@ -8,12 +8,13 @@ from typing import Any, Literal
 
 from backends.spec import hardware_of
 from bench.analyse.comparison import Difference, compare
-from bench.analyse.conditions import DRIVER_OF, changes, mismatches
-from bench.analyse.fleet_machine import Machine, Standing, Tried
+from bench.analyse.conditions import DRIVER_OF, changes, mismatches, prompts_differ
+from bench.analyse.fleet_machine import Machine, Tried
 from bench.analyse.grouping import group_by
 from bench.analyse.interval import Estimate, between_runs, paired
+from bench.analyse.machine_runs import CellName, MachineRun
 from bench.analyse.ranking import rankings
-from bench.analyse.read_findings import touches
+from bench.analyse.read_findings import touched
 from bench.analyse.results import CellResult, Measured, Ranking
 from bench.metrics import RANKED
 from bench.plan.cells import Ask, Request
@@ -61,7 +62,7 @@ class Figure:
     """
 
     machine: Machine
-    standing: Standing
+    standing: MachineRun
     cell: CellResult
     serious: tuple[str, ...]
     apart: tuple[Apart, ...] = ()
@@ -130,7 +131,7 @@ def build_fleet(machines: Sequence[Machine], base: Machine, threshold: float) ->
     for machine in machines:
         serious = found[machine.id]
         for standing, cell in _cells(machine):
-            name = _name(standing, cell)
+            name = standing.name_of(cell.cell_key)
             apart, differences = compared.get(machine.id, {}).get(name, ((), {}))
             one = Figure(machine, standing, cell, serious.get(name, ()), apart, differences)
             figures.setdefault(_asked(standing, cell), []).append(one)
@@ -142,75 +143,70 @@ def build_fleet(machines: Sequence[Machine], base: Machine, threshold: float) ->
 def most_asked(machines: Sequence[Machine], fits: Callable[[Asked], bool]) -> Machine:
     """The machine that shares most of its figures with others, of requests that fit: the base, unless one is named."""
     cells = {
-        machine.id: {_name(standing, cell) for standing, cell in _cells(machine) if fits(_asked(standing, cell))}
+        machine.id: {
+            standing.name_of(cell.cell_key) for standing, cell in _cells(machine) if fits(_asked(standing, cell))
+        }
         for machine in machines
     }
     counted = Counter(name for own in cells.values() for name in own)
     return max(machines, key=lambda one: (sum(counted[name] - 1 for name in cells[one.id]), len(cells[one.id])))
 
 
-def _asked(standing: Standing, cell: CellResult) -> Asked:
-    return Asked(*standing.model, cell.shape, cell.ask)
+def _asked(standing: MachineRun, cell: CellResult) -> Asked:
+    return Asked(standing.model, standing.model_digest, cell.shape, cell.ask)
 
 
 def _size(asked: Asked) -> tuple[Request, bool]:
     return asked.request, asked.ask == "again"
 
 
-def _cells(machine: Machine) -> Iterator[tuple[Standing, CellResult]]:
+def _cells(machine: Machine) -> Iterator[tuple[MachineRun, CellResult]]:
     for standing in machine.standing:
         yield from ((standing, cell) for cell in standing.analysis.cells)
 
 
-_CellName = tuple[str, str, str]
-
-
-def _name(standing: Standing, cell: CellResult) -> _CellName:
-    return *standing.model, cell.cell_key
-
-
-def _serious(machine: Machine) -> dict[_CellName, tuple[str, ...]]:
-    """The codes of the serious findings that touch a cell, of the cells that have any."""
-    found: dict[_CellName, tuple[str, ...]] = {}
+def _serious(machine: Machine) -> dict[CellName, tuple[str, ...]]:
+    """The codes of the serious findings that touch a cell, of the cells that have any, its own after others."""
+    found: dict[CellName, dict[str, None]] = {}
     for standing in machine.standing:
         serious = [one for one in standing.analysis.findings if one.severity == "serious"]
-        by_cell = group_by(serious, lambda one: one.cell_key)
-        for cell in standing.analysis.cells:
-            of_cell = (*by_cell.get(None, ()), *by_cell.get(cell.cell_key, ()))
-            if codes := tuple(dict.fromkeys(one.code for one in of_cell if touches(one, cell))):
-                found[_name(standing, cell)] = codes
-    return found
+        for one, cells in touched(sorted(serious, key=lambda one: one.cell_key is not None), standing.analysis.cells):
+            for cell in cells:
+                found.setdefault(standing.name_of(cell.cell_key), {})[one.code] = None
+    return {name: tuple(codes) for name, codes in found.items()}
 
 
 # -- machines beside the base
 
-_Compared = dict[_CellName, tuple[tuple[Apart, ...], Mapping[str, Difference]]]
+_Compared = dict[CellName, tuple[tuple[Apart, ...], Mapping[str, Difference]]]
 
 
-_SeriousOf = tuple[Mapping[_CellName, Sequence[str]], Mapping[_CellName, Sequence[str]]]
+_SeriousOf = tuple[Mapping[CellName, Sequence[str]], Mapping[CellName, Sequence[str]]]
 """What :func:`_serious` finds of the base and of the machine beside it."""
 
 
 def _compared(base: Machine, machine: Machine, threshold: float, serious: _SeriousOf) -> _Compared:
     """What the figures of a machine are beside those of the base, as `nox -s compare` has it, run by run."""
-    there = {_name(*one): one for one in _cells(base)}
+    there = {standing.name_of(cell.cell_key): (standing, cell) for standing, cell in _cells(base)}
     found: _Compared = {}
     for head in machine.standing:
-        pairs = [(*there[name], cell) for cell in head.analysis.cells if (name := _name(head, cell)) in there]
+        pairs = [(*there[name], cell) for cell in head.analysis.cells if (name := head.name_of(cell.cell_key)) in there]
         for run, own in group_by(pairs, lambda one: one[0].run_id).items():
             standing = next(one for one, *_ in own if one.run_id == run)
             apart = {here.cell_key: tuple(_apart(standing, cell, head, here, serious)) for _, cell, here in own}
-            found |= {(*head.model, key): (reasons, {}) for key, reasons in apart.items() if reasons}
+            found |= {head.name_of(key): (reasons, {}) for key, reasons in apart.items() if reasons}
             sides = [
                 replace(one.analysis, cells=tuple(cell for cell in cells if not apart[cell.cell_key]))
                 for one, cells in ((standing, [cell for _, cell, _ in own]), (head, [here for *_, here in own]))
             ]
             for one in compare(sides[0], sides[1:], threshold, [machine.variation]).heads[0].cells:
-                found[*head.model, one.cell.cell_key] = (), {each.metric: each for each in one.differences}
+                found[head.name_of(one.cell.cell_key)] = (), {each.metric: each for each in one.differences}
     return found
 
 
-def _apart(base: Standing, there: CellResult, head: Standing, here: CellResult, serious: _SeriousOf) -> Iterator[Apart]:
+def _apart(
+    base: MachineRun, there: CellResult, head: MachineRun, here: CellResult, serious: _SeriousOf
+) -> Iterator[Apart]:
     """Why two figures of one cell cannot be compared; what either side does not record is no reason."""
     for side in (there, here):
         if side.load.broken:
@@ -220,16 +216,16 @@ def _apart(base: Standing, there: CellResult, head: Standing, here: CellResult, 
         yield Apart("simulated", there.load.device_verdict, here.load.device_verdict)
     if there.load.ran_on != here.load.ran_on:
         yield Apart("device", there.load.ran_on, here.load.ran_on)
-    asked, others = (one.prompts.get(here.prompt_tokens, {}) for one in (base, head))
-    if changed := sum(asked.get(name, ids) != ids for name, ids in others.items()):
-        yield Apart("prompts", len(asked), changed)
+    asked, others = ({0: one.analysis.prompts.get(here.prompt_tokens, {})} for one in (base, head))
+    if prompts := prompts_differ(asked, others):
+        yield Apart("prompts", prompts.base, prompts.head)
     padded = there.padded_prompt_tokens, here.padded_prompt_tokens
     if None not in padded and padded[0] != padded[1]:
         yield Apart("padded", *padded)
     for one in mismatches(base.analysis.record, head.analysis.record):
         if one.what in _POWER and None not in (one.base, one.head):
             yield Apart(next(what for what in _POWER if what == one.what), one.base, one.head)
-    codes = [of.get(_name(head, here), ()) for of in serious]
+    codes = [of.get(head.name_of(here.cell_key), ()) for of in serious]
     if any(codes):
         yield Apart("serious", *map(", ".join, codes))
 
@@ -333,13 +329,13 @@ def splits(machines: Sequence[Machine]) -> list[Split]:
     moved: dict[_Changed, dict[str, list[int]]] = {}
     seen: dict[_Changed, list[Machine]] = {}
     for machine in machines:
-        runs = machine.history.runs if machine.history else ()
-        own = (one for pair in itertools.pairwise(runs) for one in changes(pair[0].facts, pair[1].facts))
+        facts = [run.facts for run in machine.history.runs] if machine.history else []
+        own = (one for pair in itertools.pairwise(facts) for one in changes(*pair))
         for change in dict.fromkeys((one.what, one.before, one.after) for one in own):
             seen.setdefault(change, []).append(machine)
         for place, turn in enumerate(machine.history.turns if machine.history else ()):
             for one in turn.changes:
-                if not one.backends or {*one.backends} & {*turn.backends}:
+                if not one.backends or {*one.backends} & {*turn.venvs}:
                     places = moved.setdefault((one.what, one.before, one.after), {}).setdefault(machine.id, [])
                     places += [place] if place not in places else []
     known = {machine.id: machine for machine in machines}

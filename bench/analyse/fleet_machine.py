@@ -1,7 +1,7 @@
 """One machine of a fleet, read from its newest runs: what stands for it now, how it got there, and what it could do."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -9,12 +9,12 @@ from typing import Any
 
 from backends.spec import hardware_of
 from bench.analyse.build_history import build_history
-from bench.analyse.conditions import Prompts, prompts_of, recorded_at
+from bench.analyse.conditions import recorded_at
 from bench.analyse.failures import UNREACHED
 from bench.analyse.grouping import group_by
-from bench.analyse.results import AskedCell, CellResult, LoadResult, RunAnalysis
-from bench.analyse.run import analyse_run
-from bench.analyse.timeline import History, ReadRun, read_analysis
+from bench.analyse.machine_runs import CellName, MachineRun, read_machine_run
+from bench.analyse.results import AskedCell, CellResult, RunAnalysis
+from bench.analyse.timeline import History
 from bench.analyse.variation import Variation, estimates_of, variation_of
 from bench.errors import StoreError
 from bench.store.reader import StoredRun, open_run
@@ -81,33 +81,13 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """A run with those of its cells that no newer run of the machine has measured.
-
-    ``analysis``: of these cells, without what only the report of a run shows.
-    """
-
-    analysis: RunAnalysis
-    prompts: Prompts
-    created_at: datetime
-
-    @property
-    def run_id(self) -> str:
-        return str(self.analysis.record.get("run_id"))
-
-    @property
-    def model(self) -> tuple[str, str]:
-        model = self.analysis.record.get("model") or {}
-        return str(model.get("name")), str(model.get("digest") or "")
-
-
-@dataclass(frozen=True, slots=True)
 class Machine:
     """A machine as its newest runs show it.
 
     Args:
         id: the dataset's; that of ``machine_id`` where no other machine has it too.
         runs: how many there are; ``read`` of them were read, the newest.
+        standing: the runs, each with those of its cells that no newer run of the machine has measured; without others.
         tried: per stack, device, precision and driver the newest.
     """
 
@@ -118,7 +98,7 @@ class Machine:
     generation: str
     runs: int
     read: int
-    standing: tuple[Standing, ...]
+    standing: tuple[MachineRun, ...]
     tried: tuple[Tried, ...]
     history: History | None
     variation: Variation
@@ -130,40 +110,31 @@ class Machine:
         return self.standing[0].analysis.record if self.standing else {}
 
 
-Names = Callable[
-    [RunAnalysis], tuple[Callable[[CellResult], Callable[[], str]], Callable[[LoadResult], Callable[[], str]]]
-]
-
-
 def read_machine(
-    folders: Sequence[Path], known: tuple[str, str, tuple[str, ...]], total: int, threshold: float, names: Names
+    folders: Sequence[Path], known: tuple[str, str, tuple[str, ...]], total: int, threshold: float
 ) -> Machine:
-    """Read the runs in ``folders``, one at a time; a run that cannot be read is left out.
-
-    ``names``: makes what forms the names of cells and of loads of a run.
-    """
+    """Read the runs in ``folders``, one at a time; a run that cannot be read is left out."""
     left_out: list[str] = []
     found = [one for folder in folders if (one := _opened(folder, left_out))]
     found.sort(key=lambda one: (one[0], one[1].run_id), reverse=True)
-    standing: list[Standing] = []
-    history: list[ReadRun] = []
+    standing: list[MachineRun] = []
+    history: list[MachineRun] = []
     estimates: list[tuple[object, ...]] = []
     tried: dict[tuple[object, ...], Tried] = {}
-    taken: set[tuple[object, ...]] = set()
+    taken: set[CellName] = set()
     for created_at, run in found:
         try:
-            analysis = analyse_run(run, levels_only=True)
-            prompts, tries = prompts_of(run), list(_tried(run, analysis, created_at))
+            own = read_machine_run(run, created_at, scores=False)
+            tries = list(_tried(run, own.analysis, created_at))
         except StoreError as error:
             left_out.append(str(error))
             continue
-        own = Standing(_slim(analysis), prompts, created_at)
-        history.append(read_analysis(analysis, prompts, run.run_id, created_at, *names(analysis)))
+        history.append(own)
         estimates += estimates_of(own.analysis)
         for each in tries:
             tried.setdefault((each.backend, each.device, each.precision, each.driver), each)
-        if kept := [cell for cell in own.analysis.cells if (*own.model, cell.cell_key) not in taken]:
-            taken |= {(*own.model, cell.cell_key) for cell in kept}
+        if kept := [cell for cell in own.analysis.cells if own.name_of(cell.cell_key) not in taken]:
+            taken |= {own.name_of(cell.cell_key) for cell in kept}
             standing.append(replace(own, analysis=replace(own.analysis, cells=tuple(kept))))
     machine_id, name, labels = known
     records = [run.record for _, run in found]
@@ -172,7 +143,7 @@ def read_machine(
         *(machine_id, name, labels, cpu, generation_of(cpu, labels), total, len(history)),
         standing=tuple(standing),
         tried=tuple(tried.values()),
-        history=replace(build_history(history, threshold), qualities=()) if history else None,
+        history=build_history(history, threshold) if history else None,
         variation=variation_of(estimates),
         left_out=tuple(left_out),
     )
@@ -188,20 +159,6 @@ def _opened(folder: Path, left_out: list[str]) -> tuple[datetime, StoredRun] | N
         left_out.append(f"{run.path} does not say when it was measured")
         return None
     return run.created_at, run
-
-
-def _slim(analysis: RunAnalysis) -> RunAnalysis:
-    """An analysis without the texts and plans that take most of its memory."""
-    loads = {
-        one.load_key: replace(one, quality=replace(one.quality, log_probs={})) if one.quality else one
-        for one in analysis.loads
-    }
-    cells = (replace(cell, load=loads[cell.load.load_key]) for cell in analysis.cells if not cell.load.variant)
-    record = dict(analysis.record)
-    record["plan"] = {
-        name: value for name, value in (record.get("plan") or {}).items() if name not in ("cells", "loads")
-    }
-    return replace(analysis, record=record, cells=tuple(cells), loads=tuple(loads.values()), samples=())
 
 
 # -- what a stack could do

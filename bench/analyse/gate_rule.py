@@ -20,7 +20,7 @@ from bench.analyse.conditions import NO_ID, alike, interruptions, mismatches, ot
 from bench.analyse.grouping import group_by
 from bench.analyse.interval import Contrast, RunSpread, against_blocks, against_runs, both, run_spread
 from bench.analyse.quality_change import QUALITY_TOLERANCE, QualityChange, quality_changes
-from bench.analyse.read_findings import touches
+from bench.analyse.read_findings import touched
 from bench.analyse.results import CellResult, Finding, LoadResult, Measured, RunAnalysis
 from bench.analyse.variation import Spread, Variation
 from bench.metrics import COMPARED
@@ -165,7 +165,7 @@ def gate(
         only_base=tuple(cells[-1] for key, cells in before.items() if key not in here),
         only_head=tuple(cell for cell in head.cells if cell.cell_key not in before),
         mismatches=mismatches(newest.record, head.record) if newest else (),
-        changes=run_changes(newest, head) if newest else {},
+        changes=run_changes(newest, head) if newest else (),
         qualities=quality_changes(list(_scored_before(base, head)), pairs, limit),
     )
     return Gate(
@@ -317,15 +317,15 @@ def _interrupted(run: RunAnalysis) -> Iterator[Caveat]:
 
 def _serious(run: RunAnalysis, cells: Sequence[CellResult]) -> Iterator[Caveat]:
     """Each kind of serious finding that touches a compared cell."""
-    for found in _touching(run, cells).values():
-        count = len({cell.cell_key for cell in cells if any(touches(one, cell) for one in found)})
-        yield Caveat("serious", {"finding": found[0], "count": count})
+    for found in _by_code(run, cells).values():
+        keys = {cell.cell_key for _, own in found for cell in own}
+        yield Caveat("serious", {"finding": found[0][0], "count": len(keys)})
 
 
-def _touching(run: RunAnalysis, cells: Sequence[CellResult]) -> dict[str, list[Finding]]:
-    """Code -> the serious findings of that kind that touch one of ``cells``."""
+def _by_code(run: RunAnalysis, cells: Sequence[CellResult]) -> dict[str, list[tuple[Finding, list[CellResult]]]]:
+    """Code -> the serious findings of that kind that touch some of ``cells``, with these."""
     serious = (one for one in run.findings if one.severity == "serious")
-    return group_by((one for one in serious if any(touches(one, cell) for cell in cells)), lambda one: one.code)
+    return group_by(touched(serious, cells), lambda one: one[0].code)
 
 
 def _doubtful(baselines: Sequence[RunAnalysis], held: Set[str]) -> Iterator[Caveat]:
@@ -334,7 +334,7 @@ def _doubtful(baselines: Sequence[RunAnalysis], held: Set[str]) -> Iterator[Cave
     broken = []
     for run in baselines:
         cells = [cell for cell in run.cells if cell.cell_key in held]
-        for code in _touching(run, cells):
+        for code in _by_code(run, cells):
             kinds.setdefault(code, []).append(run_id(run))
         if any(cell.lost for cell in cells):
             broken.append(run_id(run))

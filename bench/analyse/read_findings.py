@@ -1,7 +1,7 @@
 """What the guard wrote down, gathered: a thing found in ten blocks is one thing to read."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bench.analyse.grouping import group_by
@@ -27,11 +27,17 @@ def read_findings(run: StoredRun, load_rows: Sequence[Mapping[str, Any]]) -> lis
     return sorted(found, key=lambda finding: _place(finding.severity))
 
 
-def touches(finding: Finding, cell: CellResult) -> bool:
-    """Whether a finding is about ``cell``, what it was loaded in, or the whole run."""
-    if finding.cell_key is not None:
-        return finding.cell_key == cell.cell_key
-    return finding.load_key in (None, cell.load.load_key)
+def touched(findings: Iterable[Finding], cells: Sequence[CellResult]) -> Iterator[tuple[Finding, list[CellResult]]]:
+    """Each finding about some of ``cells``, what they were loaded in, or the whole run, with these cells."""
+    by_key = group_by(cells, lambda cell: cell.cell_key)
+    by_load = group_by(cells, lambda cell: cell.load.load_key)
+    for finding in findings:
+        if finding.cell_key is not None:
+            own = by_key.get(finding.cell_key, [])
+        else:
+            own = list(cells) if finding.load_key is None else by_load.get(finding.load_key, [])
+        if own:
+            yield finding, own
 
 
 def describe(occurrences: Sequence[Occurrence], fill: Fill = str.format) -> str:

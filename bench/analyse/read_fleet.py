@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.analyse.fleet import Asked, Fleet, build_fleet, most_asked
 from bench.analyse.fleet_machine import Machine, read_machine
-from bench.analyse.read_history import Namers, in_processes
+from bench.analyse.machine_runs import in_processes
 from bench.errors import StoreError, UsageError
 from bench.store.machine_names import MachineName
 
@@ -37,7 +37,6 @@ def read_fleet(
     wanted: Wanted,
     newest: int,
     threshold: float,
-    namers: Namers,
 ) -> Fleet:
     """The fleet of the machines whose runs lie in ``folders``, of each the newest ones.
 
@@ -53,10 +52,7 @@ def read_fleet(
     ]
     read = [folders[machine][-newest:] for machine in folders]
     totals = [len(own) for own in folders.values()]
-    others = known, totals, [threshold] * len(known), [namers] * len(known)
-    machines = in_processes(read_machine, sum(map(len, read)), read, *others)
-    if machines is None:
-        machines = list(map(read_machine, read, *others))
+    machines = in_processes(read_machine, sum(map(len, read)), read, known, totals, [threshold] * len(known))
     measured = [one for one in machines if one.standing]
     if not measured:
         left_out = [why for one in machines for why in one.left_out]

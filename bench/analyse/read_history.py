@@ -1,34 +1,19 @@
-"""The stored runs of one machine, read one at a time or in several processes, as its history."""
+"""The stored runs of one machine as its history."""
 
-import os
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
 from bench.analyse.build_history import build_history
-from bench.analyse.conditions import other_machine, prompts_of, recorded_at
-from bench.analyse.results import CellResult, LoadResult, RunAnalysis
-from bench.analyse.run import analyse_run
-from bench.analyse.timeline import History, ReadRun, read_analysis
+from bench.analyse.conditions import other_machine, recorded_at
+from bench.analyse.machine_runs import MachineRun, in_processes, read_machine_run
+from bench.analyse.timeline import History
 from bench.errors import StoreError, UsageError
 from bench.metrics import COMPARED
 from bench.store.lookup import all_folders, find_folders, is_glob, known_machine
 from bench.store.reader import StoredRun, open_run
-
-_RUNS_PER_PROCESS = 100
-"""Fewer are read sooner than another process has started."""
-_CHUNKS_PER_PROCESS = 4
-_MOST_PROCESSES = 61
-"""Windows can wait for no more."""
-_Read = TypeVar("_Read")
-Namers = Callable[
-    [RunAnalysis], tuple[Callable[[CellResult], Callable[[], str]], Callable[[LoadResult], Callable[[], str]]]
-]
-"""What makes the names of the cells and loads of a run, see :func:`bench.analyse.timeline.read_analysis`."""
 
 Reason = Literal["unreadable", "same run", "no date", "other machine", "other hardware"]
 """Why runs are not part of a history."""
@@ -57,12 +42,12 @@ class MachineHistory:
     @property
     def cells(self) -> int:
         """How many cells have a series."""
-        return len({one.cell.identity for one in self.history.series})
+        return len({one.identity for one in self.history.series})
 
     @property
     def simulated(self) -> bool:
         """Whether any latency is simulated."""
-        return any(one.cell.simulated for one in self.history.series)
+        return any(one.cell.load.simulated for one in self.history.series)
 
 
 def read_history(
@@ -71,8 +56,6 @@ def read_history(
     machine: str | None = None,
     threshold: float = 0.03,
     metrics: Sequence[str] = COMPARED,
-    *,
-    namers: Namers,
 ) -> MachineHistory:
     """The history of the runs that a command line names, or of all. One of a glob that cannot be read is left out.
 
@@ -97,13 +80,14 @@ def read_history(
     own = [run for run in of_id if other_machine(run.record, newest.record) is None]
     if others := len(of_id) - len(own):
         left_out.append(LeftOut("other hardware", runs=others))
-    read = _read_all(own, named, namers)
-    runs = [one for one in read if isinstance(one, ReadRun)]
+    paths = [run.path for run in own]
+    read = in_processes(_read, len(own), paths, [path in named for path in paths])
+    runs = [one for one in read if isinstance(one, MachineRun)]
     left_out += [one for one in read if isinstance(one, LeftOut)]
     if not runs:
         reason = left_out[-1].error or f"{left_out[-1].folder} does not say when it was measured"
         raise StoreError(f"no run of machine {machine_id} can be read: {reason}")
-    cpu = recorded_at(own[-1].record, "machine", "cpu", "name")
+    cpu = recorded_at(newest.record, "machine", "cpu", "name")
     return MachineHistory(machine_id, cpu or "", build_history(runs, threshold, metrics), tuple(left_out))
 
 
@@ -155,47 +139,13 @@ def _chosen_machine(runs: Sequence[StoredRun], asked: str | None) -> str:
     return found[0]
 
 
-def _read_all(runs: Sequence[StoredRun], named: Collection[Path], namers: Namers) -> list[ReadRun | LeftOut]:
-    """What a history needs of each run; one run at a time is in memory, or one per process."""
-    paths = [run.path for run in runs]
-    read = in_processes(_read_at, len(runs), paths, [path in named for path in paths], [namers] * len(paths))
-    return [_read(run, namers, named=run.path in named) for run in runs] if read is None else read
-
-
-def in_processes(
-    read: Callable[..., _Read], runs: int, first: Sequence[Any], *others: Sequence[Any]
-) -> list[_Read] | None:
-    """``read`` of each of ``first`` with its ``others``, in as many processes as there are processors.
-
-    ``None`` where the ``runs`` that are read in all are too few for that.
-    """
-    processes = min(_processors(), runs // _RUNS_PER_PROCESS, _MOST_PROCESSES)
-    if processes < 2:
-        return None
-    # A child that is forked while pyarrow's threads run may wait for ever. Neighbours share files of a dataset.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        chunk = -(-len(first) // (processes * _CHUNKS_PER_PROCESS))
-        return list(pool.map(read, first, *others, chunksize=chunk))
-
-
-def _processors() -> int:
-    """How many of the processors this process may use."""
-    usable = getattr(os, "sched_getaffinity", None)
-    return len(usable(0)) if usable else os.cpu_count() or 1
-
-
-def _read_at(path: Path, named: bool, namers: Namers) -> ReadRun | LeftOut:
-    return _read(open_run(path), namers, named=named)
-
-
-def _read(run: StoredRun, namers: Namers, *, named: bool) -> ReadRun | LeftOut:
-    if run.created_at is None:
-        return LeftOut("no date", str(run.path))
+def _read(path: Path, named: bool) -> MachineRun | LeftOut:
     try:
-        analysis = analyse_run(run, levels_only=True)
-        prompts = prompts_of(run)
+        run = open_run(path)
+        if run.created_at is None:
+            return LeftOut("no date", str(path))
+        return read_machine_run(run, run.created_at, scores=True)
     except StoreError as error:
         if named:
             raise
         return LeftOut("unreadable", error=str(error))
-    return read_analysis(analysis, prompts, run.run_id, run.created_at, *namers(analysis))

@@ -586,6 +586,10 @@ class AnswerSample:
     answers: tuple[SampledAnswer, ...]
 
 
+Prompts = Mapping[int, Mapping[str, str]]
+"""Prompt tokens -> name of a prompt -> digest of its ids."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunAnalysis:
     """All that a report says about one run.
@@ -601,6 +605,7 @@ class RunAnalysis:
             perplexity is compared with is :attr:`bench.analyse.quality.Quality.reference`.
         right_answers: what all answers are compared with where it is the model's own weights and none of the loads,
             e.g. ``transformers fp32``.
+        prompts: what was asked, warm-ups included.
         damaged: file of the run that cannot be read, and whose rows are left out -> why.
     """
 
@@ -616,6 +621,7 @@ class RunAnalysis:
     reference: LoadResult | None = None
     faithful_rankings: tuple[Ranking[CellResult], ...] = ()
     samples: tuple[AnswerSample, ...] = ()
+    prompts: Prompts = field(default_factory=dict)
     damaged: Mapping[str, str] = field(default_factory=dict)
     right_answers: str | None = None
     goes_on: bool = False

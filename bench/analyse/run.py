@@ -16,7 +16,7 @@ from bench.analyse.ranking import faithful_rankings, memory_rankings, rankings
 from bench.analyse.read_findings import read_findings
 from bench.analyse.read_quality import read_quality, reference_of
 from bench.analyse.results import AskedCell, CellResult, LoadResult, RunAnalysis
-from bench.analyse.samples import Generations
+from bench.analyse.samples import Generations, prompts_of
 from bench.errors import StoreError
 from bench.store.reader import StoredRun
 from bench.store.writer import goes_on
@@ -98,6 +98,7 @@ def _analysed(run: StoredRun, *, levels_only: bool) -> RunAnalysis:
         memory_rankings=tuple(memory_rankings(ranked)),
         reference=loads[reference.load_key] if reference else None,
         right_answers=right.reference if right else None,
+        prompts=prompts_of(run),
         samples=answer_samples(run, answered, cells, right or reference),
         goes_on=run.end is None and goes_on(run.path),
         damaged={run.called(path): why for path, why in run.damaged.items()},

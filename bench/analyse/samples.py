@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bench.analyse.results import Generation, Use
+from bench.analyse.results import Generation, Prompts, Use
 from bench.metrics import STORED
 from bench.plan.cells import Ask, Request
 from bench.store.reader import ROWS_AT_ONCE, StoredRun
@@ -70,6 +70,17 @@ class CellSamples:
     def ttft_ns(self) -> Any:
         """Time to first token: float array [generations]."""
         return self.durations["ttft_ns"]
+
+
+def prompts_of(run: StoredRun) -> Prompts:
+    """What a run asked, warm-ups included."""
+    names = ["prompt_tokens", "prompt_id", "prompt_digest"]
+    asked = run.table("generations", names).group_by(names, use_threads=False).aggregate([])
+    found: dict[int, dict[str, str]] = {}
+    for length, name, ids in zip(*(asked[column].to_pylist() for column in names), strict=True):
+        if name is not None:
+            found.setdefault(length, {})[name] = ids
+    return found
 
 
 def read_cells(run: StoredRun) -> Iterator[CellSamples]:

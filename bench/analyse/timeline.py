@@ -2,17 +2,14 @@
 
 import itertools
 import math
-from array import array
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 
 from bench.analyse.change_points import LEAST_RUNS
-from bench.analyse.conditions import Change, Fact, Interruption, Prompts, interruptions, surroundings
+from bench.analyse.conditions import Change
 from bench.analyse.interval import Estimate
+from bench.analyse.machine_runs import MachineRun
 from bench.analyse.quality import Quality, Verdict
-from bench.analyse.results import CellResult, LoadResult, Measured, RunAnalysis
-from bench.metrics import COMPARED
+from bench.analyse.results import CellResult, LoadResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,62 +28,6 @@ class Identity:
     threads: int | None
     ran_on: str
     prompts: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class ReadCell:
-    """A cell of one run, as far as a history needs it.
-
-    Args:
-        name: forms its name for people, in the language that is chosen when it is called.
-        measured: by metric, of :data:`bench.metrics.COMPARED`.
-    """
-
-    identity: Identity
-    prompt_tokens: int
-    name: Callable[[], str]
-    backend: str
-    simulated: bool
-    measured: Mapping[str, Measured]
-    lost_blocks: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ReadQuality:
-    """The quality of a load of one run; ``identity``: ``cell_key`` is that of the load; prompts do not matter."""
-
-    identity: Identity
-    name: Callable[[], str]
-    backend: str
-    quality: Quality
-    artifact_digest: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ReadRun:
-    """One run, as far as a history needs it.
-
-    Args:
-        ended: or else it is still being written or was killed.
-        variants: how many cells were left out because they are a variant of an A/B run.
-        qualities: of the loads that were scored, or found broken.
-    """
-
-    run_id: str
-    created_at: datetime
-    ended: bool
-    model: str
-    facts: Mapping[Fact, str]
-    cells: tuple[ReadCell, ...]
-    variants: int
-    prompts: Prompts
-    qualities: tuple[ReadQuality, ...] = ()
-    interruptions: tuple[Interruption, ...] = ()
-
-    @property
-    def day(self) -> str:
-        """The date on which it began."""
-        return f"{self.created_at:%Y-%m-%d}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +61,8 @@ class Shift:
 class Series:
     """One metric of one cell over the runs, in their order; ``cell`` is that of the newest run that has it."""
 
-    cell: ReadCell
+    identity: Identity
+    cell: CellResult
     model: str
     metric: str
     points: tuple[Point, ...]
@@ -180,13 +122,15 @@ class Move:
 class Turn:
     """A place at which cells changed.
 
-    ``before``: the last run of those cells before it; a place in :attr:`History.runs`.
+    Args:
+        before: the last run of those cells before it; a place in :attr:`History.runs`.
+        venvs: those of the cells' stacks, as :attr:`bench.analyse.conditions.Change.backends` names them.
     """
 
     before: int
     after: int
     moves: tuple[Move, ...]
-    backends: tuple[str, ...]
+    venvs: tuple[str, ...]
     changes: tuple[Change, ...]
 
 
@@ -218,7 +162,7 @@ class QualityStep:
     ratio: float | None
     verdicts: tuple[Verdict, Verdict]
     same_artifact: bool | None
-    backends: tuple[str, ...]
+    venvs: tuple[str, ...]
     changes: tuple[Change, ...]
 
 
@@ -226,10 +170,14 @@ class QualityStep:
 class QualitySeries:
     """The quality of one load over the runs, in their order.
 
-    ``points``: places in :attr:`History.runs`, and what was found there.
+    Args:
+        identity: ``cell_key`` is that of the load; prompts do not matter.
+        load: of the newest run that scored it, or found it broken.
+        points: places in :attr:`History.runs`, and what was found there.
     """
 
-    load: ReadQuality
+    identity: Identity
+    load: LoadResult
     model: str
     points: tuple[tuple[int, Quality], ...]
     steps: tuple[QualityStep, ...]
@@ -239,61 +187,9 @@ class QualitySeries:
 class History:
     """The runs of a machine by time, their series, and where these change by half of ``threshold`` or more."""
 
-    runs: tuple[ReadRun, ...]
+    runs: tuple[MachineRun, ...]
     series: tuple[Series, ...]
     turns: tuple[Turn, ...]
     drifts: tuple[Drift, ...]
     threshold: float
     qualities: tuple[QualitySeries, ...] = ()
-
-
-def read_analysis(
-    analysis: RunAnalysis,
-    prompts: Prompts,
-    run_id: str,
-    created_at: datetime,
-    name: Callable[[CellResult], Callable[[], str]],
-    load_name: Callable[[LoadResult], Callable[[], str]] = lambda load: lambda: load.label,
-) -> ReadRun:
-    """Keep what a history needs of one analysed run; ``name`` is what :attr:`ReadCell.name` is made by."""
-    record = analysis.record
-    model, plan = record.get("model") or {}, record.get("plan") or {}
-    known = str(model.get("digest") or model.get("name"))
-    own = [cell for cell in analysis.cells if not cell.load.variant]
-    return ReadRun(
-        run_id=run_id,
-        created_at=created_at,
-        ended=analysis.end is not None,
-        model=str(model.get("name")),
-        facts=surroundings(analysis),
-        cells=tuple(_read_cell(cell, known, plan.get("threads"), name(cell)) for cell in own),
-        variants=len(analysis.cells) - len(own),
-        prompts=prompts,
-        qualities=tuple(_read_qualities(analysis, known, plan.get("threads"), load_name)),
-        interruptions=interruptions(record),
-    )
-
-
-def _read_qualities(
-    analysis: RunAnalysis, model: str, threads: int | None, name: Callable[[LoadResult], Callable[[], str]]
-) -> Iterator[ReadQuality]:
-    for load in analysis.loads:
-        found = load.quality
-        if found and not load.variant and (found.by_text or found.verdict == "broken"):
-            identity = Identity(load.load_key, model, threads, load.ran_on)
-            # Those of all runs are kept, and lists would take four times as much.
-            log_probs = {text: array("d", values) for text, values in found.log_probs.items()}
-            quality = replace(found, log_probs=log_probs)
-            yield ReadQuality(identity, name(load), load.backend, quality, load.artifact_digest)
-
-
-def _read_cell(cell: CellResult, model: str, threads: int | None, name: Callable[[], str]) -> ReadCell:
-    return ReadCell(
-        identity=Identity(cell.cell_key, model, threads, cell.load.ran_on),
-        prompt_tokens=cell.prompt_tokens,
-        name=name,
-        backend=cell.load.backend,
-        simulated=cell.load.simulated,
-        measured={metric: one for metric in COMPARED if (one := getattr(cell, metric)) is not None},
-        lost_blocks=cell.lost_blocks,
-    )

@@ -11,7 +11,7 @@ from backends.process import end_with_harness
 from bench.cli import command_line
 from bench.commands import say
 from bench.errors import BenchError
-from bench.plan.flags import parser
+from bench.plan.flags import raw_values
 from bench.plan.venvs import Venvs
 from bench.prepare.stage import preparation_for, wanted_artifacts
 from bench.run.machine_lock import hold_machine
@@ -24,8 +24,7 @@ def main(arguments: Sequence[str]) -> int:
     end_with_harness()
     try:
         # With options of pytest a run may need less than its plan.
-        given = vars(parser().parse_args(list(arguments)))
-        options, plan = plan_for({name.removeprefix("aipc_"): value for name, value in given.items()}, Path.cwd())
+        options, plan = plan_for(raw_values(arguments, pytests=False), Path.cwd())
         # A run that is carried on measures the commit of its model that it has measured before.
         if options.resume is not None:
             return 0

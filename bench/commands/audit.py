@@ -5,21 +5,19 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.cli import Parser, print_refusal
-from bench.errors import BenchError
+from bench.cli import Parser, command
+from bench.errors import MachineError, cause
 from bench.plan.venvs import VARIABLE
 from bench.prepare.audit import faults_of, judgements, licence_table, locked_packages, write_sbom
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@command
+def main(arguments: Sequence[str]) -> int:
     """Do what ``arguments`` ask; returns 1 where a known fault was not judged, 2 where nobody answered."""
-    try:
-        asked = _parser().parse_args(arguments)
-        if asked.sbom is not None:
-            return _write_sboms(asked.sbom)
-        return _look_up(["-s", "osv", *(["--osv-url", asked.osv_url] if asked.osv_url else [])])
-    except BenchError as error:
-        return print_refusal(error)
+    asked = _parser().parse_args(arguments)
+    if asked.sbom is not None:
+        return _write_sboms(asked.sbom)
+    return _look_up(["-s", "osv", *(["--osv-url", asked.osv_url] if asked.osv_url else [])])
 
 
 def _look_up(options: Sequence[str]) -> int:
@@ -41,14 +39,17 @@ def _look_up(options: Sequence[str]) -> int:
 
 
 def _write_sboms(folder: Path) -> int:
-    folder.mkdir(parents=True, exist_ok=True)
     handed = json.loads(os.environ.get(VARIABLE) or "{}")
     venvs = {group: venv["python"] for group, venv in handed.items() if "python" in venv}
-    for group, python in venvs.items():
-        write_sbom(python, folder / f"{group}.cdx.json")
-        print(folder / f"{group}.cdx.json")
     table = folder / "licences.md"
-    table.write_text("\n".join(licence_table(venvs)) + "\n", encoding="utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for group, python in venvs.items():
+            write_sbom(python, folder / f"{group}.cdx.json")
+            print(folder / f"{group}.cdx.json")
+        table.write_text("\n".join(licence_table(venvs)) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise MachineError(f"{folder} cannot be written ({cause(error, folder)}): name another folder") from error
     print(table)
     return 0
 

@@ -11,31 +11,50 @@ from contextlib import ExitStack
 from typing import Any
 
 from bench import PROJECT_ROOT
+from bench.cli import INTERRUPTED
 from bench.prepare.installers import FOREIGN
 
-INTERRUPTED = 128 + signal.SIGINT
-"""The exit status of a command that Ctrl-C ended."""
 CONTROL_C_EXIT = 0xC000013A
 """Windows' status of a process that Ctrl-C, Ctrl-Break or the end of its console ended."""
 
 
-def run(command: Sequence[str], variables: Mapping[str, str]) -> int:
-    """Run a command with additional environment variables; returns its exit status.
+def run(command: Sequence[str], variables: Mapping[str, str], beside: Iterable[Sequence[str]] = ()) -> int:
+    """Run a command with additional environment variables, and others ``beside`` it; returns the first status but 0.
 
-    nox's ``session.run`` returns at the second Ctrl-C, while the command still writes to the console.
+    What those beside it write is shown, one after the other, when all have ended. nox's ``session.run`` returns at the
+    second Ctrl-C, while the command still writes to the console.
     """
     break_as_interrupt()
-    # Who ends nox means what it runs: a scheduler of a fleet would go on for ever.
-    asked: list[int] = []
-    before = signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
-    try:
-        with subprocess.Popen(command, env={**surroundings(), **variables}) as child:
-            signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+    environment = {**surroundings(), **variables}
+    children: list[subprocess.Popen[bytes]] = []
+    outputs = []
+    asked = False
+
+    def end_all(*_: object) -> None:
+        nonlocal asked
+        asked = True
+        for child in children:
+            child.terminate()
+
+    with ExitStack() as stack:
+        # Who ends nox means what it runs, and what it is about to start: a scheduler of a fleet would go on for ever.
+        stack.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, end_all))
+        for number, one in enumerate([command, *beside]):
+            output = stack.enter_context(tempfile.TemporaryFile()) if number else None
+            errors = subprocess.STDOUT if number else None
+            child = stack.enter_context(subprocess.Popen(one, env=environment, stdout=output, stderr=errors))
+            children.append(child)
             if asked:
                 child.terminate()
-            return wait(child)
-    finally:
-        signal.signal(signal.SIGTERM, before)
+            if output:
+                outputs.append(output)
+        statuses = [wait(child) for child in children]
+        sys.stdout.flush()
+        for output in outputs:
+            output.seek(0)
+            shutil.copyfileobj(output, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+    return next(filter(None, statuses), 0)
 
 
 def run_quietly(command: Sequence[str], variables: Mapping[str, str], show: Callable[[str], None]) -> int:
@@ -63,29 +82,6 @@ def run_quietly(command: Sequence[str], variables: Mapping[str, str], show: Call
             wait(child)
             return INTERRUPTED
         return wait(child)
-
-
-def run_together(shown: Sequence[str], beside: Iterable[Sequence[str]], variables: Mapping[str, str]) -> int:
-    """Run commands at the same time; what those ``beside`` write is shown, one after the other, when all have ended.
-
-    Returns the first exit status that is not 0.
-    """
-    break_as_interrupt()
-    environment = {**surroundings(), **variables}
-    with ExitStack() as stack:
-        first = stack.enter_context(subprocess.Popen(shown, env=environment))
-        others = []
-        for command in beside:
-            output = stack.enter_context(tempfile.TemporaryFile())
-            process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
-            others.append((stack.enter_context(process), output))
-        statuses = [wait(first), *(wait(process) for process, _ in others)]
-        sys.stdout.flush()
-        for _, output in others:
-            output.seek(0)
-            shutil.copyfileobj(output, sys.stdout.buffer)
-        sys.stdout.buffer.flush()
-    return next(filter(None, statuses), 0)
 
 
 def surroundings() -> dict[str, str]:

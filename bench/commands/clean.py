@@ -3,16 +3,13 @@
 ``python -m bench.commands clean [--remove]``.
 """
 
-import argparse
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import Timeout
-
-from bench.prepare.cache import MANIFEST, ArtifactStore, cache_root, remove
+from bench.cli import Parser, command
+from bench.prepare.cache import ArtifactStore, cache_root, read_manifest
 from bench.prepare.conversion_cost import gigabytes
 from bench.scratch import abandoned, remove_abandoned
 
@@ -55,22 +52,13 @@ def kept(root: Path) -> list[Kept]:
 def remove_kept(root: Path, items: Sequence[Kept]) -> list[Kept]:
     """Remove ``items``, but for what is being made or in use; returns what stayed."""
     store = ArtifactStore(root)
-    stayed = []
-    for item in items:
-        try:
-            with store.lock(item.lock, timeout=0):
-                remove(item.path)
-        except Timeout:
-            stayed.append(item)
-            continue
-        if item.path.exists():
-            stayed.append(item)
-    return stayed
+    return [item for item in items if not store.remove(item.path, item.lock)]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@command
+def main(arguments: Sequence[str]) -> int:
     """List the cache and, on request, remove it; the exit status is 1 if some of it stayed."""
-    parser = argparse.ArgumentParser(prog="nox -s clean --", description="Say what lies in the cache of models.")
+    parser = Parser(prog="nox -s clean --", description="Say what lies in the cache of models.")
     parser.add_argument("--remove", action="store_true", help="remove it all (it is made again when it is needed)")
     options = parser.parse_args(arguments)
     root = cache_root()
@@ -104,10 +92,7 @@ def _folders(parent: Path) -> list[Path]:
 
 
 def _kept(folder: Path, lock: str, kind: str | None = None) -> Kept:
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
-    except (OSError, ValueError):
-        manifest = {}
+    manifest = read_manifest(folder)
     return Kept(
         path=folder,
         lock=lock,

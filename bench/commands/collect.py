@@ -3,25 +3,20 @@
 import sys
 from collections.abc import Sequence
 
-from bench.cli import Parser
-from bench.commands.stored_runs import print_error
+from bench.cli import INTERRUPTED, Parser, command
 from bench.dataset.collect import Outcome, collect
-from bench.errors import BenchError
 from bench.prepare.cache import cache_root
 
-_INTERRUPTED = 130
 
-
-def main(arguments: Sequence[str] | None = None) -> int:
+@command
+def main(arguments: Sequence[str]) -> int:
     """Take what can be taken; returns 1 where a source was refused."""
+    asked = _parser().parse_args(arguments)
     try:
-        asked = _parser().parse_args(arguments)
         outcome = collect(asked.sources, asked.into, _say, cache_root(), again=asked.replace)
-    except BenchError as error:
-        return print_error(error)
     except KeyboardInterrupt:
         print(f"interrupted: {asked.into} is as it was before", file=sys.stderr)
-        return _INTERRUPTED
+        return INTERRUPTED
     print(_summary(outcome, asked.into))
     return 1 if outcome.refused else 0
 

@@ -3,21 +3,19 @@
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
-from dataclasses import replace
 
-from bench.analyse.comparison import Comparison, Head, compare, compare_variants, has_variants
-from bench.analyse.conditions import prompts_differ
+from bench.analyse.comparison import Comparison, compare, compare_variants, has_variants
 from bench.analyse.quality_change import QUALITY_TOLERANCE
-from bench.cli import Parser, add_language, one_line
+from bench.cli import Parser, add_language, command, one_line, print_lines
 from bench.commands.stored_runs import (
     Analyses,
     add_folders,
     add_redact,
     add_runs,
     add_share,
+    asked_for,
     known_variation,
     print_left_out,
-    print_result,
 )
 from bench.errors import StoreError, UsageError
 from bench.plan.cells import digest
@@ -29,9 +27,12 @@ from bench.store.lookup import find_runs, named_again
 from bench.store.reader import StoredRun
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@command
+def main(arguments: Sequence[str]) -> int:
     """Compare, say it, write it; returns the exit status."""
-    return print_result(_compare, _parser(), arguments)
+    with asked_for(_parser(), arguments) as (asked, private):
+        print_lines(_compare(asked, private))
+    return 0
 
 
 def _compare(asked: Namespace, private: Private | None) -> list[str]:
@@ -57,14 +58,7 @@ def _compare(asked: Namespace, private: Private | None) -> list[str]:
 def _compared(base: StoredRun, heads: Sequence[StoredRun], asked: Namespace, analyses: Analyses) -> Comparison:
     there, here = analyses.of(base), [analyses.of(head) for head in heads]
     histories = [None if asked.no_history else known_variation(asked.results_dir, one, analyses) for one in here]
-    found = compare(there, here, asked.threshold, histories, asked.quality_tolerance)
-    checked = (_with_prompts(one, base, run) for one, run in zip(found.heads, heads, strict=True))
-    return replace(found, heads=tuple(checked))
-
-
-def _with_prompts(head: Head, base: StoredRun, run: StoredRun) -> Head:
-    prompts = prompts_differ(base, run)
-    return replace(head, mismatches=(prompts, *head.mismatches)) if prompts else head
+    return compare(there, here, asked.threshold, histories, asked.quality_tolerance)
 
 
 def _refuse_nothing(comparison: Comparison) -> None:

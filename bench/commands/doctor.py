@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from bench.cli import Parser, print_refusal
-from bench.errors import BenchError, UsageError
+from bench.cli import Parser, command
 from bench.measure.child_process import worker_variables
 from bench.observe.bandwidth import read_bandwidth
 from bench.observe.gauges import Instruments
@@ -14,7 +13,7 @@ from bench.observe.machine import machine_facts
 from bench.observe.memory import memory_cap
 from bench.observe.packages import locked
 from bench.plan.backends import BACKENDS
-from bench.plan.flags import BY_NAME
+from bench.plan.flags import add_flags
 from bench.plan.options import resolve_options
 from bench.plan.venvs import Venvs
 from bench.run.doctor.diagnose import diagnose, full_lines, system_lines, usable_line
@@ -23,17 +22,13 @@ from bench.run.doctor.system import system_facts
 from bench.run.guard.before import check_machine, judge_environment
 from bench.run.guard.found import line
 
-_TAKEN = ("backend", "device", "worker")
 
-
-def main(arguments: Sequence[str] | None = None) -> int:
+@command
+def main(arguments: Sequence[str]) -> int:
     """Probe the stacks and print what was found; returns the exit status."""
-    try:
-        given = {name.removeprefix("aipc_"): value for name, value in vars(_parser().parse_args(arguments)).items()}
-        options = resolve_options(given, Path.cwd())
-        venvs = Venvs.from_environment(options.workers)
-    except UsageError as error:
-        return print_refusal(error)
+    given = vars(_parser().parse_args(arguments))
+    options = resolve_options(given, Path.cwd())
+    venvs = Venvs.from_environment(options.workers)
     names = options.backends if given["backend"] else [name for name, spec in BACKENDS.items() if not spec.simulated]
     system = system_facts()
     usable = limits()
@@ -41,11 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = (*check_machine(Instruments()), *judge_environment(worker_variables(threads), threads))
     print(*_machine_lines(usable), *system_lines(system), *map(line, found), sep="\n", flush=True)
     stacks = [stack for name in names for stack in stacks_of(BACKENDS[name], venvs, options.devices)]
-    try:
-        probes = probe(stacks)
-    except BenchError as error:
-        return print_refusal(error)
-    for text in full_lines([one for asked in probes for one in diagnose(asked, system)]):
+    for text in full_lines([one for asked in probe(stacks) for one in diagnose(asked, system)]):
         print(text)
     for text in _lock_lines(stacks):
         print(text)
@@ -80,6 +71,5 @@ def _parser() -> Parser:
         description="Say which devices each stack can use on this machine, and how to mend the others.",
         epilog="Without these every stack is asked whose environment is there; with them, theirs are installed first.",
     )
-    for name in _TAKEN:
-        parser.add_argument(BY_NAME[name].option, **BY_NAME[name].arguments())
+    add_flags(parser, ("backend", "device", "worker"))
     return parser

@@ -3,11 +3,10 @@
 Each command has a module of its own, which is loaded when it is asked for: the report needs no package of the others.
 """
 
-import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from bench.cli import print_refusal
+from bench.cli import command
 from bench.errors import UsageError
 
 BENCH = "AIPC_BENCH_COMMANDS"
@@ -23,15 +22,16 @@ COMMANDS = {
 """Command -> what for. ``bench.commands.fleet_<command>`` has its ``main``."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@command
+def main(arguments: Sequence[str]) -> int:
     """Hand a command line on to its command; returns the exit status."""
-    name, *others = (sys.argv[1:] if arguments is None else list(arguments)) or [""]
+    name, *others = arguments or [""]
     if name in ("-h", "--help"):
         print("usage: nox -s fleet -- COMMAND …; each command takes --help\n")
         print("\n".join(f"  {command:<10} {purpose}" for command, purpose in COMMANDS.items()))
         return 0
     if name not in COMMANDS:
         what = f"fleet knows no {name!r}" if name else "fleet needs a command"
-        return print_refusal(UsageError(f"{what}: name one of {', '.join(COMMANDS)}; see `nox -s fleet -- --help`"))
+        raise UsageError(f"{what}: name one of {', '.join(COMMANDS)}; see `nox -s fleet -- --help`")
     status: int = import_module(f"bench.commands.fleet_{name}").main(others)
     return status

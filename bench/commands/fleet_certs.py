@@ -3,20 +3,17 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.cli import Parser, print_refusal
-from bench.errors import BenchError
+from bench.cli import Parser, command
 from bench.fleet.certificates import AUTHORITY, make_certificates
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@command
+def main(arguments: Sequence[str]) -> int:
     """Make them; returns the exit status."""
-    try:
-        asked = _parser().parse_args(arguments)
-        for folder in make_certificates(asked.into, asked.names):
-            purpose = "keep it here: it signs certificates" if folder.name == AUTHORITY else f"copy it to {folder.name}"
-            print(f"made       {folder}: {purpose}")
-    except BenchError as error:
-        return print_refusal(error)
+    asked = _parser().parse_args(arguments)
+    for folder in make_certificates(asked.into, asked.names):
+        purpose = "keep it here: it signs certificates" if folder.name == AUTHORITY else f"copy it to {folder.name}"
+        print(f"made       {folder}: {purpose}")
     print("note       who holds one of these folders can run programs on every machine of the fleet")
     return 0
 

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.analyse.read_fleet import NEWEST, Wanted, read_fleet
-from bench.cli import Parser, add_language, one_line
-from bench.commands.stored_runs import add_folders, add_redact, add_runs, add_share, print_left_out, print_result
+from bench.cli import Parser, add_language, command, one_line, print_lines
+from bench.commands.stored_runs import add_folders, add_redact, add_runs, add_share, asked_for, print_left_out
 from bench.dataset.machines import Machines
 from bench.errors import StoreError, UsageError
-from bench.report.compare.comparison_figures import namers
 from bench.report.fleet.fleet_exports import as_csv, as_json, lines, markdown
 from bench.report.fleet.fleet_view import view_fleet
 from bench.report.index import publish
@@ -22,9 +21,12 @@ from bench.store.machine_names import MACHINES, MachineName, machine_names
 from bench.store.reader import open_run
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@command
+def main(arguments: Sequence[str]) -> int:
     """Read, write and print; returns the exit status."""
-    return print_result(_report, _parser(), arguments)
+    with asked_for(_parser(), arguments) as (asked, private):
+        print_lines(_report(asked, private))
+    return 0
 
 
 def _report(asked: Namespace, private: Private | None) -> list[str]:
@@ -38,7 +40,7 @@ def _report(asked: Namespace, private: Private | None) -> list[str]:
     if asked.label is not None:
         machines = _labelled(machines, known, asked.label)
     # Names of machines may be those of people and rooms.
-    fleet = read_fleet(machines, {} if private else known, wanted, asked.newest, asked.threshold, namers)
+    fleet = read_fleet(machines, {} if private else known, wanted, asked.newest, asked.threshold)
     view = view_fleet(fleet, wanted)
     folder = asked.reports_dir / "fleet"
     if private is not None:

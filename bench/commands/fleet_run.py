@@ -16,7 +16,8 @@ from distributed import Security
 
 from bench.analyse.conditions import mismatches, prompts_differ
 from bench.analyse.gate_rule import LEAST_BASELINES
-from bench.cli import Parser, command_line, print_refusal
+from bench.analyse.samples import prompts_of
+from bench.cli import INTERRUPTED, Parser, command, command_line, print_refusal
 from bench.commands import fleet, gate, say
 from bench.commands.fleet_scheduler import DASHBOARD
 from bench.commands.stored_runs import add_reports_folder
@@ -35,8 +36,8 @@ from bench.store.reader import StoredRun, open_run
 from bench.store.remote import is_url
 from bench.store.writer import new_run_id
 
-_INTERRUPTED, _CANNOT_TELL = 130, 2
-_WORST = (_INTERRUPTED, UsageError.exit_status, BenchError.exit_status, _CANNOT_TELL)
+_CANNOT_TELL = 2
+_WORST = (INTERRUPTED, UsageError.exit_status, BenchError.exit_status, _CANNOT_TELL)
 """Exit statuses, the worst first; any other one stands before these, and 0 after."""
 _KEPT = 10
 """How many earlier runs of a machine its gate takes, the newest."""
@@ -45,24 +46,20 @@ _OF_THE_MACHINE = ("results_dir", "reports_dir", "cache_dir", "open", "resume", 
 """Options of ``bench`` that are a machine's own affair."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@command
+def main(arguments: Sequence[str]) -> int:
     """Measure; returns the worst exit status of all machines."""
-    try:
-        asked, others = _parser().parse_known_args(arguments)
-        request, wanted = _again(asked, others) if asked.again else _new(asked, others)
-        collection = Collection(asked, request)
-        address, security = _scheduler(asked)
-        desk = Desk(address, security, request, asked.wait, say, collection.take)
-        # A dataset that cannot be written is refused before anything is measured.
-        collect([], asked.into, collection.said, cache_root())
-        desk.choose(wanted)
-        _keep(asked.folder, request, [one.name for one in desk.machines])
-        say(f"request    {request.id} to {', '.join(one.name for one in desk.machines)}")
-        return _measured(desk, collection, asked.prepare_once)
-    except BenchError as error:
-        return print_refusal(error)
-    except KeyboardInterrupt:
-        return _INTERRUPTED
+    asked, others = _parser().parse_known_args(arguments)
+    request, wanted = _again(asked, others) if asked.again else _new(asked, others)
+    collection = Collection(asked, request)
+    address, security = _scheduler(asked)
+    desk = Desk(address, security, request, asked.wait, say, collection.take)
+    # A dataset that cannot be written is refused before anything is measured.
+    collect([], asked.into, collection.said, cache_root())
+    desk.choose(wanted)
+    _keep(asked.folder, request, [one.name for one in desk.machines])
+    say(f"request    {request.id} to {', '.join(one.name for one in desk.machines)}")
+    return _measured(desk, collection, asked.prepare_once)
 
 
 def _measured(desk: Desk, collection: Collection, source: str | None) -> int:
@@ -76,7 +73,7 @@ def _measured(desk: Desk, collection: Collection, source: str | None) -> int:
             f"interrupted: {collection.taken} of {len(desk.machines)} machines are collected; machines that had begun "
             f"go on with it, and `{again}` picks up what they have measured"
         )
-        return _INTERRUPTED
+        return INTERRUPTED
     collection.take_rest()
     return collection.finish(desk.machines)
 
@@ -197,7 +194,7 @@ def _baselines(dataset: Path, head: StoredRun) -> list[str]:
         if (
             alike
             and not any(one.fatal for one in mismatches(run.record, head.record))
-            and not prompts_differ(run, head)
+            and not prompts_differ(prompts_of(run), prompts_of(head))
         ):
             found.append(name)
     return found[:_KEPT]

@@ -4,31 +4,26 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.cli import Parser, print_refusal
+from bench.cli import Parser, command
 from bench.commands import say
-from bench.errors import BenchError, UsageError
+from bench.errors import UsageError
 from bench.fleet.connection import PORT, address_of, is_loopback, security_for
 from bench.fleet.scheduler import serve
 
-_INTERRUPTED = 130
 DASHBOARD = "127.0.0.1:8787"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@command
+def main(arguments: Sequence[str]) -> int:
     """Serve until the process is ended; returns the exit status."""
-    try:
-        asked = _parser().parse_args(arguments)
-        encrypted = asked.certs is not None
-        host = asked.host or ("0.0.0.0" if encrypted else "127.0.0.1")  # noqa: S104 - both sides show certificates
-        address = address_of(f"{'tls' if encrypted else 'tcp'}://{host}:{asked.port}")
-        dashboard = None if asked.dashboard == "off" else asked.dashboard
-        if dashboard is not None and not is_loopback(dashboard.rpartition(":")[0]):
-            say("note       the dashboard is not encrypted, and shows everybody who reaches it what is measured where")
-        asyncio.run(serve(address, security_for(address, asked.certs), dashboard, say))
-    except BenchError as error:
-        return print_refusal(error)
-    except KeyboardInterrupt:
-        return _INTERRUPTED
+    asked = _parser().parse_args(arguments)
+    encrypted = asked.certs is not None
+    host = asked.host or ("0.0.0.0" if encrypted else "127.0.0.1")  # noqa: S104 - both sides show certificates
+    address = address_of(f"{'tls' if encrypted else 'tcp'}://{host}:{asked.port}")
+    dashboard = None if asked.dashboard == "off" else asked.dashboard
+    if dashboard is not None and not is_loopback(dashboard.rpartition(":")[0]):
+        say("note       the dashboard is not encrypted, and shows everybody who reaches it what is measured where")
+    asyncio.run(serve(address, security_for(address, asked.certs), dashboard, say))
     return 0
 
 

@@ -8,35 +8,32 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.cli import Parser, print_refusal
+from bench.cli import INTERRUPTED, Parser, command
 from bench.commands import say
 from bench.commands.fleet import BENCH
-from bench.errors import BenchError, UsageError
+from bench.errors import UsageError
 from bench.fleet.certificates import NAME
 from bench.fleet.connection import HERE, address_of, security_for
 from bench.fleet.machine import Place, join
 from bench.observe.machine import MACHINE_ID
 
-_INTERRUPTED = 130
 
-
-def main(arguments: Sequence[str] | None = None) -> int:
+@command
+def main(arguments: Sequence[str]) -> int:
     """Serve until the process is ended; returns the exit status."""
+    asked = _parser().parse_args(arguments)
+    address = address_of(asked.scheduler)
+    security = security_for(address, asked.certs)
+    place = Place(asked.name, tuple(asked.labels), asked.folder, asked.results_dir, *_commands())
+    if asked.machine_id is not None:
+        os.environ[MACHINE_ID] = asked.machine_id
     try:
-        asked = _parser().parse_args(arguments)
-        address = address_of(asked.scheduler)
-        security = security_for(address, asked.certs)
-        place = Place(asked.name, tuple(asked.labels), asked.folder, asked.results_dir, *_commands())
-        if asked.machine_id is not None:
-            os.environ[MACHINE_ID] = asked.machine_id
         asyncio.run(join(address, security, place, asked.port, say))
-    except BenchError as error:
-        return print_refusal(error)
     except KeyboardInterrupt:
         say(
             "stopped    a run that goes on ends after its generation, and is carried on with when it is asked for again"
         )
-        return _INTERRUPTED
+        return INTERRUPTED
     return 0
 
 

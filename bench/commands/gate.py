@@ -2,21 +2,22 @@
 
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from bench.analyse.comparison import Caveat, has_variants, run_id
-from bench.analyse.conditions import Mismatch, mismatches, prompts_differ
+from bench.analyse.conditions import run_mismatches
 from bench.analyse.gate_rule import LEAST_BASELINES, Gate, gate, gate_variants, usable
 from bench.analyse.quality_change import QUALITY_TOLERANCE
-from bench.cli import Parser, print_lines
+from bench.analyse.results import RunAnalysis
+from bench.cli import Parser, command, print_lines
 from bench.commands.stored_runs import (
     Analyses,
     add_folders,
     add_redact,
     add_share,
+    asked_for,
     known_variation,
-    parsed,
-    print_error,
     print_left_out,
     run_name,
 )
@@ -29,14 +30,18 @@ from bench.store.files import write_files
 from bench.store.lookup import find_runs
 from bench.store.reader import StoredRun
 
-_CANNOT_TELL, _USAGE = 2, 4
+
+class CannotTellError(BenchError):
+    """The gate could not look."""
+
+    exit_status = 2
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@command
+def main(arguments: Sequence[str]) -> int:
     """Hold a run against others, say it, write it; returns the exit status."""
-    private = None
-    try:
-        asked, private = parsed(parser(), arguments)
+    # What goes wrong while the command line is read counts too, and nothing is known to be private by then.
+    with _no_regression(), asked_for(parser(), arguments) as (asked, private), _no_regression():
         head = _one_head(asked)
         found = _gate(head, asked, private)
         folder = asked.reports_dir / f"gate-{head.path.name}"
@@ -46,12 +51,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         index = index_lines(asked.reports_dir, private)
         print_lines([*gate_lines(found), "", *index, f"written    {shown_path(folder / 'gate.md', private)}"])
         return STATUS[found.outcome]
+
+
+@contextmanager
+def _no_regression() -> Iterator[None]:
+    """Have an error mean that the gate cannot tell: the status of others, Python's own too, is that of a regression."""
+    try:
+        yield
+    except (UsageError, CannotTellError):
+        raise
     except BenchError as error:
-        print_error(error, private)
-        return _USAGE if isinstance(error, UsageError) else _CANNOT_TELL
-    except Exception as error:  # noqa: BLE001 - Python's own status for it is 1, which would be read as a regression
-        print_error(f"the gate failed: {type(error).__name__}: {error}", private)
-        return _CANNOT_TELL
+        raise CannotTellError(str(error)) from error
+    except Exception as error:
+        raise CannotTellError(f"the gate failed: {type(error).__name__}: {error}") from error
 
 
 def _gate(head: StoredRun, asked: Namespace, private: Private | None) -> Gate:
@@ -66,11 +78,9 @@ def _gate(head: StoredRun, asked: Namespace, private: Private | None) -> Gate:
         return gate_variants(analysis, threshold, strict=asked.strict, tolerance=tolerance)
     if not asked.baseline:
         raise UsageError(f"{head.run_id} holds no two variants: name its baselines with --baseline")
-    baselines = _baselines(asked, head, analyses, private)
-    analysed = [analyses.of(run) for run in baselines]
+    analysed = [analyses.of(run) for run in _baselines(asked, head, analyses, private)]
     fitting, _ = usable(analysis, analysed)
-    names = set(map(run_id, fitting))
-    forced = _refuse([run for run in baselines if run.run_id in names], head, force=asked.force)
+    forced = _refuse(fitting, analysis, force=asked.force)
     known = known_variation(asked.results_dir, analysis, analyses) if len(fitting) < LEAST_BASELINES else None
     found = gate(analysis, analysed, threshold, known, strict=asked.strict, tolerance=tolerance)
     return replace(found, notes=(*forced, *found.notes))
@@ -92,19 +102,14 @@ def _baselines(asked: Namespace, head: StoredRun, analyses: Analyses, private: P
     return found
 
 
-def _refuse(baselines: Sequence[StoredRun], head: StoredRun, *, force: bool) -> list[Caveat]:
+def _refuse(baselines: Sequence[RunAnalysis], head: RunAnalysis, *, force: bool) -> list[Caveat]:
     """What has to be said of runs that are compared by force."""
-    differing = {one.what: (run.run_id, one) for run in baselines for one in _fatal(run, head)}
+    fatal = [(run_id(run), one) for run in baselines for one in run_mismatches(run, head) if one.fatal]
+    differing = {one.what: (run, one) for run, one in fatal}
     if differing and not force:
-        fatal = [(run, head.run_id, one) for run, one in differing.values()]
-        raise UsageError(f"this gate would mean nothing, {differ(fatal)}")
+        named = [(run, run_id(head), one) for run, one in differing.values()]
+        raise UsageError(f"this gate would mean nothing, {differ(named)}")
     return [Caveat("different", {"mismatch": one, "run": run}) for run, one in differing.values()]
-
-
-def _fatal(base: StoredRun, head: StoredRun) -> Iterator[Mismatch]:
-    yield from (one for one in mismatches(base.record, head.record) if one.fatal)
-    if (prompts := prompts_differ(base, head)) is not None:
-        yield prompts
 
 
 def parser() -> Parser:

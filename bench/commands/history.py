@@ -5,10 +5,9 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from bench.analyse.read_history import read_history
-from bench.cli import Parser, add_language
-from bench.commands.stored_runs import add_folders, add_redact, add_runs, add_share, print_result
+from bench.cli import Parser, add_language, command, print_lines
+from bench.commands.stored_runs import add_folders, add_redact, add_runs, add_share, asked_for
 from bench.metrics import COMPARED, METRICS
-from bench.report.compare.comparison_figures import namers
 from bench.report.history.history_exports import as_json, lines, markdown
 from bench.report.index import publish
 from bench.report.language import speaking
@@ -18,16 +17,19 @@ _METRICS = {METRICS[key].name.replace("_", "-"): key for key in COMPARED}
 """As they are typed -> as they are called in the analysis."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@command
+def main(arguments: Sequence[str]) -> int:
     """Read, write and print; returns the exit status."""
-    return print_result(_history, _parser(), arguments)
+    with asked_for(_parser(), arguments) as (asked, private):
+        print_lines(_history(asked, private))
+    return 0
 
 
 def _history(asked: Namespace, private: Private | None) -> list[str]:
     from bench.report.history.history_page import page  # noqa: PLC0415 - matplotlib and jinja2 take a second
 
     metrics = (_METRICS[asked.metric],) if asked.metric else COMPARED
-    view = read_history(asked.runs, asked.results_dir, asked.machine, asked.threshold, metrics, namers=namers)
+    view = read_history(asked.runs, asked.results_dir, asked.machine, asked.threshold, metrics)
     folder = asked.reports_dir / f"history-{folder_name(view.machine_id)}"
     if private is not None:
         view, folder = redacted(view, private), redacted_folder(folder, private)

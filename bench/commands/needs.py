@@ -8,8 +8,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.cli import print_refusal
-from bench.errors import UsageError
+from bench.cli import command
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load
 from bench.plan.environments import CONVERSION, Environment, environment, environment_for, to_json
@@ -33,18 +32,16 @@ def environments_needed(loads: Sequence[Load], options: Options) -> list[Environ
     return list({one.name: one for one in found}.values())
 
 
+@command
 def main(arguments: Sequence[str]) -> int:
     """Answer the noxfile."""
+    if "--needs" not in arguments:
+        session = "ab" if arguments[-1:] == ["ab"] else "bench"
+        parser(session).parse_args([*arguments] or ["--help"])
+        return 0
     wanted = [argument for argument in arguments if argument not in ("--needs", "--")]
-    try:
-        if "--needs" not in arguments:
-            session = "ab" if arguments[-1:] == ["ab"] else "bench"
-            parser(session).parse_args([*arguments] or ["--help"])
-            return 0
-        options, plan = plan_for(raw_values(wanted), Path.cwd())
-        environments = environments_needed(plan.loads, options)
-    except UsageError as error:
-        return print_refusal(error)
+    options, plan = plan_for(raw_values(wanted), Path.cwd())
+    environments = environments_needed(plan.loads, options)
     idle = any(argument in _NO_RUN for argument in wanted)
     print(json.dumps([] if idle else [to_json(one) for one in environments]))
     return 0

@@ -8,14 +8,14 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.cli import Parser, add_language, print_lines, print_refusal
+from bench.cli import INTERRUPTED, Parser, add_language, command, print_lines
 from bench.commands import say
 from bench.commands.needs import environments_needed
 from bench.commands.stored_runs import add_folders
-from bench.errors import BenchError, UsageError
+from bench.errors import UsageError
 from bench.plan import values as v
 from bench.plan.environments import to_json
-from bench.plan.flags import BY_NAME
+from bench.plan.flags import add_flags
 from bench.plan.options import Options, resolve_options
 from bench.plan.venvs import Venvs
 from bench.report.language import speaking
@@ -27,19 +27,16 @@ _SHARED = ("worker", "cache_dir", "wait", "shared")
 """Flags of a sweep that are taken here too."""
 
 
+@command
 def main(arguments: Sequence[str]) -> int:
     """Score the run that is named, else the newest one; returns the exit status."""
-    needs = "--needs" in arguments
-    try:
-        asked = _parser().parse_args([word for word in arguments if word not in ("--needs", "--")])
-        run = _run(asked)
-        options = _options(asked, run)
-        if needs:
-            print(json.dumps([to_json(one) for one in environments_needed(loads_of(run), options)]))
-            return 0
-        return _score(run, asked, options)
-    except BenchError as error:
-        return print_refusal(error)
+    asked = _parser().parse_args([word for word in arguments if word not in ("--needs", "--")])
+    run = _run(asked)
+    options = _options(asked, run)
+    if "--needs" in arguments:
+        print(json.dumps([to_json(one) for one in environments_needed(loads_of(run), options)]))
+        return 0
+    return _score(run, asked, options)
 
 
 def _score(run: StoredRun, asked: Namespace, options: Options) -> int:
@@ -51,7 +48,7 @@ def _score(run: StoredRun, asked: Namespace, options: Options) -> int:
         score_stored(run, options, Venvs.from_environment(options.workers), seconds, say)
     except KeyboardInterrupt:
         say("stopped; what was scored is kept")
-        status = 130
+        status = INTERRUPTED
     with speaking(asked.lang):
         print_lines(finish_run(run.path.resolve(), asked.reports_dir.resolve(), open_report=False))
     return status
@@ -69,7 +66,7 @@ def _run(asked: Namespace) -> StoredRun:
 def _options(asked: Namespace, run: StoredRun) -> Options:
     """The options that say where the model and the stacks are."""
     recorded = run.record.get("options") or {}
-    given = {name: getattr(asked, BY_NAME[name].destination) for name in _SHARED}
+    given = {name: getattr(asked, name) for name in _SHARED}
     return resolve_options({**given, "model": recorded.get("model")}, Path.cwd())
 
 
@@ -83,8 +80,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--max-time", metavar="TIME", help="how long it may take, e.g. 10m (default: as long as at the end of that run)"
     )
-    for name in _SHARED:
-        parser.add_argument(BY_NAME[name].option, **BY_NAME[name].arguments())
+    add_flags(parser, _SHARED)
     add_folders(parser)
     add_language(parser)
     return parser

@@ -4,8 +4,8 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.cli import Parser, add_language, print_lines
-from bench.commands.stored_runs import add_folders, add_redact, add_runs, parsed, print_error
+from bench.cli import Parser, add_language, command, print_lines
+from bench.commands.stored_runs import add_folders, add_redact, add_runs, asked_for, print_error
 from bench.errors import BenchError, UsageError
 from bench.report.index import update_index
 from bench.report.language import speaking
@@ -14,20 +14,17 @@ from bench.report.render import finish_run
 from bench.store.lookup import all_folders, find_folders
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@command
+def main(arguments: Sequence[str]) -> int:
     """Render the runs that ``arguments`` name, else the newest one; returns the exit status."""
-    private = None
-    try:
-        asked, private = parsed(_parser(), arguments)
-        if asked.index:
-            return _index(asked, private)
-        runs = [run for name in asked.runs for run in _find(name, asked.results_dir)] or all_folders(asked.results_dir)[
-            -1:
-        ]
-    except BenchError as error:
-        return print_error(error, private)
+    with asked_for(_parser(), arguments) as (asked, private):
+        return _index(asked, private) if asked.index else _render(asked, private)
+
+
+def _render(asked: Namespace, private: Private | None) -> int:
     status = 0
-    for run in runs:
+    named = [run for name in asked.runs for run in _find(name, asked.results_dir)]
+    for run in named or all_folders(asked.results_dir)[-1:]:
         try:
             with speaking(asked.lang):
                 lines = finish_run(

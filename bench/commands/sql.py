@@ -7,33 +7,28 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from bench.cli import Parser
-from bench.commands.stored_runs import print_error, results_folder
+from bench.cli import Parser, command
+from bench.commands.stored_runs import asked_for, print_error, results_folder
 from bench.dataset.queries import FORMATS
 from bench.dataset.views import Views
 from bench.errors import BenchError, MachineError
-from bench.report.redact import Private, of_this_machine, redacted
+from bench.report.redact import Private, redacted
 from bench.store.files import replacing
 
-_INTERRUPTED = 130
 _PROMPT, _MORE = "sql> ", "...> "
 _LEAVE = {".exit", ".quit", "exit", "quit", "exit;", "quit;"}
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@command
+def main(arguments: Sequence[str]) -> int:
     """Answer; returns the exit status."""
-    private = None
-    try:
-        asked = _parser().parse_args(arguments)
-        private = of_this_machine(asked.results_dir) if asked.redact else None
-        with Views(asked.results_dir, lambda line: print(line, file=sys.stderr), named=not asked.redact) as views:
-            if asked.query is None and sys.stdin.isatty():
-                return _shell(views, asked, private)
-            _written(asked.output, lambda to: _answer(views, asked.query or sys.stdin.read(), asked, private, to))
-    except BenchError as error:
-        return print_error(error, private)
-    except KeyboardInterrupt:
-        return _INTERRUPTED
+    with (
+        asked_for(_parser(), arguments) as (asked, private),
+        Views(asked.results_dir, lambda line: print(line, file=sys.stderr), named=private is None) as views,
+    ):
+        if asked.query is None and sys.stdin.isatty():
+            return _shell(views, asked, private)
+        _written(asked.output, lambda to: _answer(views, asked.query or sys.stdin.read(), asked, private, to))
     return 0
 
 

@@ -2,8 +2,8 @@
 
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from bench.analyse.conditions import other_machine, recorded_at
 from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.analyse.variation import Variation, variation
-from bench.cli import Parser, one_line, print_lines
+from bench.cli import Parser, one_line
 from bench.dataset.mirror import mirrored
 from bench.errors import BenchError, StoreError, UsageError
 from bench.plan.values import part_of_one
@@ -140,41 +140,37 @@ def add_redact(parser: Parser) -> None:
     parser.add_argument("--redact", action="store_true", help=HELP)
 
 
-def print_result(
-    command: Callable[[Namespace, Private | None], Sequence[str]], parser: Parser, arguments: Sequence[str] | None
-) -> int:
-    """Run a command that does one thing and print its lines, or why it cannot; returns the exit status.
-
-    ``command``: takes what is asked for, and what is to be taken out of all that it says.
-    """
-    private = None
-    try:
-        asked, private = parsed(parser, arguments)
-        print_lines(command(asked, private))
-    except BenchError as error:
-        return print_error(error, private)
-    return 0
-
-
-def parsed(parser: Parser, arguments: Sequence[str] | None) -> tuple[Namespace, Private | None]:
+@contextmanager
+def asked_for(parser: Parser, arguments: Sequence[str]) -> Iterator[tuple[Namespace, Private | None]]:
     """What a command line asks for, and what is to be taken out of all that the command says; ``None`` for nothing.
 
+    It is taken out of errors in the ``with`` block too, and out of those of the command line itself.
+
     Raises:
-        UsageError: the command line is wrong; it is redacted already where ``--redact`` stands in it.
+        UsageError: the command line is wrong.
     """
-    words = sys.argv[1:] if arguments is None else arguments
+    with _redacting(of_this_machine() if "--redact" in arguments else None):
+        asked = parser.parse_args(arguments)
+    private = None
+    if asked.redact:
+        private = of_this_machine(asked.results_dir, getattr(asked, "reports_dir", None))
+    with _redacting(private):
+        yield asked, private
+
+
+@contextmanager
+def _redacting(private: Private | None) -> Iterator[None]:
     try:
-        asked = parser.parse_args(words)
-    except UsageError as error:
-        private = of_this_machine() if "--redact" in words else None
-        raise UsageError(shown_text(str(error), private)) from error
-    return asked, of_this_machine(asked.results_dir, asked.reports_dir) if asked.redact else None
+        yield
+    except BenchError as error:
+        error.args = (shown_text(str(error), private),)
+        raise
 
 
-def print_error(error: object, private: Private | None = None) -> int:
+def print_error(error: BenchError, private: Private | None) -> int:
     """Print on stderr what went wrong, without what is private; returns the exit status of the command."""
     print(f"error: {one_line(shown_text(str(error), private))}", file=sys.stderr)
-    return error.exit_status if isinstance(error, BenchError) else BenchError.exit_status
+    return error.exit_status
 
 
 def print_left_out(error: StoreError, private: Private | None = None) -> None:

@@ -1,31 +1,27 @@
 """``python -m bench.commands verify [RUN …]``: whether stored runs, or artifacts, are as they were recorded."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from filelock import Timeout
-
-from bench.cli import Parser, one_line, print_refusal
+from bench.cli import Parser, command, one_line, print_refusal
 from bench.commands.stored_runs import add_folders, add_runs
 from bench.errors import BenchError
-from bench.prepare.cache import ArtifactStore, cache_root, remove
+from bench.prepare.cache import ArtifactStore, cache_root
 from bench.prepare.check import check_artifacts, check_model
 from bench.store.digests import differences
 from bench.store.lookup import all_folders, find_folders
 from bench.store.reader import open_run
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@command
+def main(arguments: Sequence[str]) -> int:
     """Check the runs that ``arguments`` name, else the newest one; returns 1 where one is not as it was recorded."""
-    try:
-        parser = _parser()
-        asked = parser.parse_args(arguments)
-        if asked.remove and not asked.artifacts:
-            parser.error("--remove is for --artifacts: what was measured is never removed")
-        named = find_folders(asked.runs, asked.results_dir) if asked.runs else []
-        folders = named if named or asked.artifacts else all_folders(asked.results_dir)[-1:]
-    except BenchError as error:
-        return print_refusal(error)
+    parser = _parser()
+    asked = parser.parse_args(arguments)
+    if asked.remove and not asked.artifacts:
+        parser.error("--remove is for --artifacts: what was measured is never removed")
+    named = find_folders(asked.runs, asked.results_dir) if asked.runs else []
+    folders = named if named or asked.artifacts else all_folders(asked.results_dir)[-1:]
     if asked.artifacts:
         return _artifacts(ArtifactStore(cache_root(asked.cache_dir)), folders, remove_them=asked.remove)
     status = 0
@@ -69,8 +65,8 @@ def _artifacts(store: ArtifactStore, runs: Sequence[Path], *, remove_them: bool)
     print(f"{store.root}: artifacts checked: {count}, not as they were made: {len(damaged)}")
     if damaged and not remove_them:
         print("add --remove to remove those, which are then made again when they are needed")
-    for line in _removed(store, damaged) if remove_them else ():
-        print(line)
+    for path in damaged if remove_them else ():
+        print(f"{'removed' if store.remove(path, path.name) else 'in use, stayed'}: {path}")
     return 1 if damaged else status
 
 
@@ -83,17 +79,6 @@ def _models_of(folder: Path, store: ArtifactStore) -> tuple[list[str], set[str]]
     # A folder in Hugging Face format is measured where it lies.
     own = {model.get("digest")} if model.get("kind") == "directory" else set()
     return lines, {digest for digest in digests if digest is not None} - own
-
-
-def _removed(store: ArtifactStore, folders: Sequence[Path]) -> Iterator[str]:
-    for folder in folders:
-        try:
-            with store.lock(folder.name, timeout=0):
-                remove(folder)
-        except (Timeout, OSError):
-            yield f"in use, stayed: {folder}"
-            continue
-        yield f"{'stayed in part' if folder.exists() else 'removed'}: {folder}"
 
 
 def _parser() -> Parser:

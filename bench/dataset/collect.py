@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from filelock import FileLock, Timeout
 
+from backends.held_files import remove_file
 from bench.dataset.bins import count_latencies
 from bench.dataset.machines import Machines
 from bench.dataset.mirror import alone, mirror_of, publish, renew
@@ -32,7 +33,7 @@ from bench.store.dataset import (
     open_dataset,
 )
 from bench.store.digests import DIGESTS, differences, digests_of
-from bench.store.files import read_json, remove_file, write_table
+from bench.store.files import read_json, write_table
 from bench.store.machine_names import MACHINES
 from bench.store.reader import StoredRun, open_run
 from bench.store.remote import ORIGIN, Store, is_url

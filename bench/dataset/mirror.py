@@ -8,9 +8,10 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from backends.held_files import remove_file
 from bench.errors import StoreError
 from bench.store.dataset import MANIFEST, Manifest, is_data_file, read_manifest
-from bench.store.files import remove_file, write_bytes
+from bench.store.files import write_bytes
 from bench.store.machine_names import MACHINES
 from bench.store.remote import ORIGIN, Store
 
@@ -77,7 +78,7 @@ def alone(store: Store) -> Iterator[None]:
 
 
 def publish(store: Store, mirror: Path, manifest: Manifest) -> None:
-    """Send the files that the store lacks, then the manifest, and remove what it does not name.
+    """Send the files that the store lacks, then the manifest, and remove what it does not name, if that may be.
 
     Raises:
         StoreError: the store cannot be written; it is as it was before.
@@ -85,4 +86,6 @@ def publish(store: Store, mirror: Path, manifest: Manifest) -> None:
     there = {name for name in store.names() if is_data_file(name)}
     store.send([name for name in manifest.files if name not in there], mirror)
     store.write(MANIFEST, (mirror / MANIFEST).read_bytes())
-    store.remove(sorted(there - set(manifest.files)))
+    # What is left is no part of the dataset, and is removed with the next runs.
+    with suppress(StoreError):
+        store.remove(sorted(there - set(manifest.files)))

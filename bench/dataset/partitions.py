@@ -8,10 +8,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from backends.held_files import replace_file
 from bench.errors import StoreError, cause
 from bench.store.bounds import check, open_parquet
 from bench.store.dataset import DATASET_TABLES, HeldFile, sha256_of
-from bench.store.files import replace_file
 from bench.store.remote import fetch_missing
 from bench.store.schema import in_columns
 

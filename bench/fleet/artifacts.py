@@ -10,6 +10,7 @@ from uuid import uuid4
 from distributed import worker_client
 
 from backends.file_names import is_plain
+from backends.held_files import replace_file
 from bench.errors import MachineError
 from bench.fleet.machine import follow, own_resource, this_place
 from bench.prepare.cache import (
@@ -19,7 +20,6 @@ from bench.prepare.cache import (
     differences,
     read_artifact,
     remove,
-    replace_when_free,
 )
 
 Manifests = Mapping[str, Mapping[str, Any]]
@@ -103,7 +103,7 @@ def take(folder: str, manifest: Mapping[str, Any], read: Read) -> bool:
                 raise MachineError(f"the copy of {folder} is not what was made: {wrong[0]}")
             store.artifacts.mkdir(parents=True, exist_ok=True)
             remove(target)
-            replace_when_free(scratch, target)
+            replace_file(scratch, target)
     except OSError as error:
         raise MachineError(f"the cache folder {store.root} cannot be written: {error.strerror or error}") from error
     finally:

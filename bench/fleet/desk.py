@@ -21,6 +21,7 @@ Say = Callable[[str], None]
 ALL = "all"
 _POLL_S = 1.0
 _AGAIN_S = 3.0
+_OWN_COPY = "copies nothing, and makes what it lacks itself"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,8 @@ class Desk:
         """Have ``source`` convert what the sweep needs, and the other machines that are there copy it.
 
         Raises:
-            MachineError: it is away, or the scheduler is lost. What a machine cannot copy it makes itself.
+            MachineError: it is away, goes for longer than ``wait_s``, or cannot convert anything, or the scheduler is
+                lost. What another machine cannot copy it makes itself.
         """
         arguments, config, every_s = self.request.arguments, self.request.config, 5.0
         try:
@@ -132,16 +134,33 @@ class Desk:
                 there = client.run_on_scheduler(present)
                 if source not in there:
                     raise MachineError(f"--prepare-once: {source} is away")
-                told = self._at(client, source, prepare, self.request.id, arguments, config, every_s).result()
+                task = self._at(client, source, prepare, self.request.id, arguments, config, every_s)
+                if (why_not := self._why_not(client, source, task)) is not None:
+                    raise MachineError(f"--prepare-once: {source} {why_not}")
+                told = task.result()
                 if told["status"]:
                     self.say(f"{source:<10} could not prepare all: {told['error']}")
                 self.say(f"{source:<10} has {len(told['artifacts'])} artifacts ready")
                 others = [one.name for one in self.machines if one.name != source and one.name in there]
                 copies = {name: self._at(client, name, fetch, source, told["artifacts"]) for name in others}
                 for name, copy in copies.items():
-                    self.say(f"{name:<10} {_copied(copy)}")
+                    why_not = self._why_not(client, name, copy)
+                    self.say(f"{name:<10} {_copied(copy.result()) if why_not is None else f'{_OWN_COPY}: {why_not}'}")
         except (OSError, CommClosedError, FutureCancelledError) as error:
             raise MachineError(f"--prepare-once: the scheduler was lost ({one_line(error)}): ask again") from error
+
+    def _why_not(self, client: Client, name: str, task: Future) -> str | None:
+        """Wait for what a machine does, and say why it gives nothing; ``None`` where it does."""
+        seen = time.monotonic()
+        while not task.done():
+            now = time.monotonic()
+            if name in client.run_on_scheduler(present):
+                seen = now
+            elif now - seen >= self.wait_s:
+                task.cancel(force=True)
+                return f"was away for {self.wait_s:g} s, and is given up"
+            time.sleep(_POLL_S)
+        return None if (error := task.exception()) is None else _in_words(error)
 
     @staticmethod
     def _at(client: Client, name: str, task: Callable[..., object], *arguments: object) -> Future:
@@ -222,12 +241,8 @@ class Desk:
         error = future.exception()
         if error is None:
             one.answer = future.result()
-        elif isinstance(error, KilledWorker):
-            one.why_not = "vanished again and again while it measured: see whether it crashes"
-        elif isinstance(error, BenchError):
-            one.why_not = str(error)
         else:
-            one.why_not = f"failed: {type(error).__name__}: {error}"
+            one.why_not = _in_words(error)
         # The scheduler and the machine need not keep it.
         future.release()
         if one.why_not is not None:
@@ -239,8 +254,12 @@ class Desk:
         self.say(f"{told['machine']:<10} {told['said']}")
 
 
-def _copied(copy: Future) -> str:
-    if (error := copy.exception()) is not None:
-        return f"copies nothing, and makes what it lacks itself: {one_line(error)}"
-    told = copy.result()
+def _in_words(error: BaseException) -> str:
+    """Why what a machine was asked for failed."""
+    if isinstance(error, KilledWorker):
+        return "vanished again and again: see whether it crashes"
+    return str(error) if isinstance(error, BenchError) else f"failed: {type(error).__name__}: {error}"
+
+
+def _copied(told: Mapping[str, Any]) -> str:
     return f"has copied {told['artifacts']} artifacts, {told['bytes'] / 1e9:.2f} GB"

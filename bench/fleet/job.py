@@ -83,7 +83,8 @@ class Job:
         while self.status is None:
             if own is None and not self._held():
                 own = subprocess.Popen([sys.executable, "-m", "bench.fleet.job", str(self.folder)])
-            elif own is not None and own.poll() is not None and self.status is None and not self._held():
+            # Asked in this order: whoever held it has written a status before letting go.
+            elif own is not None and own.poll() is not None and not self._held() and self.status is None:
                 raise MachineError(f"the process of {self.folder} ended with {own.returncode}, and left no status")
             time.sleep(_POLL_S)
             yield self.said
@@ -199,15 +200,10 @@ class Job:
         return (run_id := self.run_id) is not None and open_run(self.results / run_id).end is None
 
     def _held(self) -> bool:
-        lock = FileLock(self.folder / ".lock", timeout=0)
-        try:
-            lock.acquire()
-        except Timeout:
-            return True
-        except OSError:
-            return False
-        lock.release()
-        return False
+        """Whether some process waits for it; its lock is named as that of a run."""
+        from bench.store.writer import goes_on  # noqa: PLC0415 - see above
+
+        return goes_on(self.folder)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from distributed import Client, Security, Status, Worker, get_worker
@@ -17,16 +17,13 @@ from bench.errors import MachineError
 from bench.fleet.certificates import NAME
 from bench.fleet.connection import CONNECT_S, METADATA, configure, explained, refuse_other_version
 from bench.fleet.job import Job
-from bench.observe.limits import usable_memory
 from bench.observe.machine import machine_id
 from bench.plan.environments import CONVERSION, environment
 from bench.plan.flags import raw_values
 from bench.plan.venvs import Venvs
-from bench.prepare.conversion_cost import Free, existing_parent, preflight_lines
 from bench.prepare.install import as_they_are
-from bench.prepare.preparation import ASSUMED_PARAMETERS
-from bench.prepare.stage import preparation_for, wanted_artifacts
-from bench.run.planning import plan_for
+from bench.prepare.stage import preparation_for
+from bench.run.planning import plan_for, preflight
 
 Say = Callable[[str], None]
 
@@ -160,9 +157,11 @@ async def describe(arguments: Sequence[str], config: str | None, dask_worker: Me
 def _described(place: Place, arguments: Sequence[str], config: str | None) -> dict[str, Any]:
     found: dict[str, Any] = {"machine_id": machine_id(), "lines": [], "error": None}
     try:
-        job = place.job("plan")
-        job.write(place.command, arguments, config)
-        found["lines"] = _plan([*arguments, *job.config], place.results)
+        # In a folder of its own: several desks may ask at once.
+        with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            job = Job(Path(folder), place.results)
+            job.write(place.command, arguments, config)
+            found["lines"] = _plan([*arguments, *job.config], place.results)
     except Exception as error:  # noqa: BLE001 - the run itself says what is wrong, and where
         found["error"] = one_line(error)
     return found
@@ -174,12 +173,7 @@ def _plan(arguments: Sequence[str], results: Path) -> list[str]:
     venvs = Venvs(json.dumps(as_they_are([environment(CONVERSION)])), {})
     has_converters = venvs.conversion().python is not None
     found = preparation_for(options, venvs if has_converters else _NO_CONVERTERS, plan.loads, lambda _: None)
-    pending, parameters = [], None
-    if found is not None:
-        parameters = ASSUMED_PARAMETERS if found.expected_facts is None else found.expected_facts.parameters
-        pending = found.pending(wanted_artifacts(plan.loads))
-    free = Free(shutil.disk_usage(existing_parent(results)).free, usable_memory().available_bytes)
-    return preflight_lines(plan, options, pending, parameters, free)
+    return preflight(plan, options, found, plan.loads, results)
 
 
 def measure(request: str, arguments: Sequence[str], config: str | None, every_s: float) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from typing import Any
 
 from backends.spec import hardware_of
 from bench.errors import WorkerError
-from bench.measure.prompt_keys import Shapes
 from bench.measure.verdict import Counters, Placement, Verdict, judge
 from bench.measure.worker import Loaded, Timeouts, WorkerProcess
 from bench.observe.clocks import Moment
@@ -54,13 +53,12 @@ class LoadPlan:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What every row of a run shares, and how its visits are made.
+    """What every row of a run shares, and how its workers are started and watched.
 
     Args:
         memory_cap_bytes: the most memory that a worker may take, without its model's files; ``None`` for no cap.
         embedding_share: of the model's parameters, in its embedding and its output layer.
         watched: takes the conditions of the machine before and after each visit.
-        retry_crashed: whether a worker that crashes or hangs before a timed generation is tried once more.
         unsettled: takes each series that had not settled when its warm-ups were used up.
     """
 
@@ -68,17 +66,10 @@ class RunFacts:
     model: str
     model_digest: str | None
     threads: int | None
-    repeats: int
-    warmups: int
-    max_warmups: int
     timeouts: Timeouts
     scratch: Path
-    shapes: Shapes = ()
-    warmup_new_tokens: int | None = None
     memory_cap_bytes: int | None = None
     embedding_share: float = 0.0
-    allow_fallback: bool = False
-    retry_crashed: bool = False
     stopping: Callable[[], bool] = lambda: False
     instruments: Instruments = field(default_factory=Instruments)
     watched: Callable[[Watched], None] = lambda _: None

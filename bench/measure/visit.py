@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.errors import WorkerCrashed, WorkerError, WorkerFailed, WorkerTimeout, WorkerUnsupported
 from bench.measure.attempt import Attempt, LoadPlan, RunFacts, start_worker
-from bench.measure.prompt_keys import prompt_key
+from bench.measure.prompt_keys import prompt_keys
 from bench.measure.settling import warm_up
 from bench.measure.store_rows import failure_row, load_row, success_row
 from bench.measure.verdict import Placement, weight_bits, why_not_as_asked
@@ -21,6 +21,7 @@ from bench.observe.clocks import Moment
 from bench.observe.machine_conditions import Watched
 from bench.observe.memory import memory_of
 from bench.plan.cells import Ask, Cell, Load, Request
+from bench.plan.options import Options
 from bench.plan.plan import PlannedVisit
 from bench.prepare.prompts import Prompt, PromptKey
 from bench.store.writer import RunWriter
@@ -79,6 +80,7 @@ class Visit:
         planned: PlannedVisit,
         load_plan: LoadPlan,
         prompts: Mapping[PromptKey, Prompt],
+        options: Options,
         facts: RunFacts,
         writer: RunWriter,
         placement: Placement | None = None,
@@ -86,6 +88,7 @@ class Visit:
         self.planned = planned
         self.load_plan = load_plan
         self.prompts = prompts
+        self.options = options
         self.facts = facts
         self.writer = writer
         self.placement = placement
@@ -164,7 +167,7 @@ class Visit:
         attempt.gauges = self.facts.instruments.gauges(worker.pid, load.device, worker.affinity)
 
     def _refuse_fallback(self, attempt: Attempt) -> None:
-        if attempt.loaded is None or self.facts.allow_fallback:
+        if attempt.loaded is None or self.options.allow_fallback:
             return
         verdict = attempt.verdict(self.load.device)
         if verdict.name == "fallback":
@@ -178,7 +181,7 @@ class Visit:
             Interrupted: it would, but the user asked to stop.
         """
         gone = attempt.worker is None or not attempt.worker.alive
-        if not (self.facts.retry_crashed and gone and isinstance(error, WorkerCrashed | WorkerTimeout)):
+        if not (self.options.retry_crashed and gone and isinstance(error, WorkerCrashed | WorkerTimeout)):
             return False
         if self._tried_again or error.error_type == "OutOfMemory":
             return False
@@ -193,7 +196,7 @@ class Visit:
         try:
             self._warm_up(cell, attempt, series)
             warm = True
-            for ordinal in range(self.facts.repeats):
+            for ordinal in range(self.options.repeats):
                 self._turn(cell, attempt, series, ordinal, warmup=False)
         except WorkerError as error:
             self._bury(attempt, error)
@@ -212,15 +215,14 @@ class Visit:
         def ask(ordinal: int) -> Generated:
             return self._turn(cell, attempt, series, ordinal, warmup=True)
 
-        count, settled = warm_up(ask, self.facts.warmups, self.facts.max_warmups)
+        count, settled = warm_up(ask, self.options.warmups, self.options.max_warmups)
         # One warm-up or none was asked for, and shows nothing.
         if count > 1 and not settled:
             self.facts.unsettled(cell.key, attempt.load_id, self.planned.block, count)
 
     def _turn(self, cell: Cell, attempt: Attempt, series: _Series, ordinal: int, *, warmup: bool) -> Generated:
-        keys = (prompt_key(self.facts.shapes, cell, ordinal, row) for row in range(cell.batch_size))
-        prompts = [self.prompts[key] for key in keys]
-        most = self.facts.warmup_new_tokens if warmup else None
+        prompts = [self.prompts[key] for key in prompt_keys(self.options, cell, ordinal)]
+        most = self.options.warmup_new_tokens if warmup else None
         if cell.ask == "again" and (before := cell.request.before_again) is not None:
             self._one(cell, before.shortened(most), attempt, series, prompts, ask="first", warmup=True)
         asked = cell.request.shortened(most)

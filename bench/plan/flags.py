@@ -1,6 +1,6 @@
 """The table of flags, for pytest, our own ``--help`` and the sweep file."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,18 +53,18 @@ class Flag:
 
     @property
     def destination(self) -> str:
-        """Where pytest and argparse keep its raw value; pytest has options of its own, so ours have a prefix."""
+        """Where pytest keeps its raw value; pytest has options of its own, so ours have a prefix."""
         return self.name if self.shared else f"aipc_{self.name}"
 
     def arguments(self) -> dict[str, Any]:
         """The keyword arguments of ``add_argument``."""
         text = f"{self.help} (default: {self.default})" if self.default else self.help
-        common = {"dest": self.destination, "help": text.replace("%", "%%")}
+        common = {"help": text.replace("%", "%%"), "default": None}
         if self.switch:
-            return {**common, "action": "store_true", "default": None}
+            return {**common, "action": "store_true"}
         if self.bare:
             common |= {"nargs": "?", "const": self.bare}
-        return {**common, "action": "append" if self.many else "store", "metavar": self.metavar, "default": None}
+        return {**common, "action": "append" if self.many else "store", "metavar": self.metavar}
 
 
 FLAGS: tuple[Flag, ...] = (
@@ -282,19 +282,27 @@ _SESSIONS = {
 
 
 def parser(session: str = "bench") -> Parser:
-    """Our flags without pytest's; unknown ones are pytest's business."""
+    """Our flags without pytest's, which keeps their raw values by name."""
     own = Parser(
         prog=f"nox -s {session} --",
         description=_SESSIONS[session],
         epilog="Comma lists and repeated flags mean the same. pytest's own options work too: -k, -x, --collect-only, "
         "--junit-xml, --benchmark-*; see `pytest --help`.",
     )
-    for flag in FLAGS:
-        own.add_argument(flag.option, **flag.arguments())
+    add_flags(own, BY_NAME)
     return own
 
 
-def raw_values(arguments: Sequence[str]) -> dict[str, Any]:
-    """The raw values on a command line, by name of the flag; those of pytest's own options are passed over."""
-    known, _ = parser().parse_known_args(list(arguments))
-    return {flag.name: getattr(known, flag.destination) for flag in FLAGS}
+def add_flags(own: Parser, names: Iterable[str]) -> None:
+    """Have a parser take some of our flags, and keep their raw values by name."""
+    for name in names:
+        own.add_argument(BY_NAME[name].option, **BY_NAME[name].arguments())
+
+
+def raw_values(arguments: Sequence[str], *, pytests: bool = True) -> dict[str, Any]:
+    """The raw values on a command line, by name of the flag; ``pytests`` own options are passed over, or refused.
+
+    Raises:
+        UsageError: a flag lacks its value, or there is none of this name.
+    """
+    return vars(parser().parse_known_args(arguments)[0] if pytests else parser().parse_args(arguments))

@@ -52,6 +52,11 @@ class Venv:
     failed: tuple[str, ...] = ()
     remedy: str = field(default=REMEDY, compare=False)
 
+    @classmethod
+    def told(cls, outcome: Mapping[str, Any]) -> Venv:
+        """What nox tells of a venv: one entry of :data:`VARIABLE`."""
+        return cls(outcome.get("python"), outcome.get("unsupported"), tuple(outcome.get("failed", ())))
+
     @property
     def reason(self) -> str:
         """Why there is no interpreter, in one line: the installer's last error, and what it hints at."""
@@ -69,13 +74,9 @@ class Venvs:
         self, text: str | None, workers: Mapping[str, str], variants: Mapping[str, Variant] | None = None
     ) -> None:
         try:
-            handed: dict[str, Any] = json.loads(text) if text else {}
-        except ValueError as error:
-            raise UsageError(f"{VARIABLE} holds no JSON; run `nox -s bench`, which sets it") from error
-        self._groups = {
-            group: Venv(entry.get("python"), entry.get("unsupported"), tuple(entry.get("failed", ())))
-            for group, entry in handed.items()
-        }
+            self._groups = {group: Venv.told(outcome) for group, outcome in json.loads(text or "{}").items()}
+        except (ValueError, AttributeError, TypeError) as error:
+            raise UsageError(f"{VARIABLE} holds no JSON of venvs; run `nox -s bench`, which sets it") from error
         self._workers = workers
         self._variants = variants or {}
 

@@ -8,7 +8,7 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageMetadata, distributions
+from importlib.metadata import PackageMetadata
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from bench import PROJECT_ROOT
 from bench.errors import BenchError, PrepareError, cause
 from bench.plan.environments import known_groups
 from bench.prepare import locks
+from bench.prepare.install import installed_in
 
 JUDGED_FILE = PROJECT_ROOT / "docs" / "judged-faults.toml"
 """The faults that were looked at, each with a date and the reason why it is accepted."""
@@ -144,9 +145,7 @@ def licence_table(venvs: Mapping[str, str]) -> Iterator[str]:
     """The licences of what is installed as a table in Markdown; ``venvs`` is group -> interpreter."""
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for group, python in sorted(venvs.items()):
-        home = Path(python).parents[1]
-        folders = [str(one) for one in (*home.glob("lib/python*/site-packages"), *home.glob("Lib/site-packages"))]
-        for one in distributions(path=folders):
+        for one in installed_in(Path(python).parents[1]):
             found[str(canonicalize_name(one.name)), _licence(one.metadata)].append(group)
     yield from ("| package | licence | environments |", "|---|---|---|")
     for (name, licence), groups in sorted(found.items()):

@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
 from backends.bounded_json import read_json
+from backends.held_files import replace_file
 from bench import PROJECT_ROOT
 from bench.errors import MachineError
 from bench.plan.cells import digest as digest_of
@@ -166,15 +167,21 @@ class ArtifactStore:
         self.locks.mkdir(parents=True, exist_ok=True)
         return FileLock(self.locks / f"{folder}.lock", timeout=timeout)
 
+    def remove(self, folder: Path, lock: str) -> bool:
+        """Remove ``folder`` under its ``lock``, unless somebody makes or uses it; returns whether it is gone."""
+        with suppress(OSError), self.lock(lock, timeout=0):
+            remove(folder)
+            return not folder.exists()
+        return False
+
     def _remove_leftovers(self, key: ArtifactKey) -> None:
         """Remove what interrupted conversions left behind: nobody works where nobody holds the lock but this run."""
         for old in self.making.glob("*-*"):
             folder = old.name.rpartition("-")[0]
             if folder == key.folder:
                 remove(old)
-                continue
-            with suppress(Timeout), self.lock(folder, timeout=0):
-                remove(old)
+            else:
+                self.remove(old, folder)
 
     def _make(self, key: ArtifactKey, make: Callable[[Path], Made]) -> Artifact:
         self._remove_leftovers(key)
@@ -189,16 +196,25 @@ class ArtifactStore:
             self.artifacts.mkdir(parents=True, exist_ok=True)
             if target.exists():  # it was found damaged
                 remove(target)
-            replace_when_free(output, target)
+            replace_file(output, target)
         finally:
             remove(scratch)
         return _artifact(target, manifest)
 
 
-def read_artifact(folder: Path) -> Artifact | None:
-    """The artifact in ``folder``; ``None`` if there is none, or files are missing. Only :func:`damage` looks inside."""
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """What is noted of the artifact in ``folder``; empty where that cannot be read."""
     try:
         manifest = read_json(folder / MANIFEST)
+    except (OSError, ValueError):
+        return {}
+    return manifest if isinstance(manifest, dict) else {}
+
+
+def read_artifact(folder: Path) -> Artifact | None:
+    """The artifact in ``folder``; ``None`` if there is none, or files are missing. Only :func:`damage` looks inside."""
+    manifest = read_manifest(folder)
+    try:
         whole = (
             manifest["schema_version"] == MANIFEST_VERSION
             and all((folder / name).is_file() for name in manifest["files"])
@@ -212,38 +228,37 @@ def read_artifact(folder: Path) -> Artifact | None:
 
 def damage(artifact: Artifact) -> str | None:
     """Which file of ``artifact`` is not what was made, with what to do; ``None`` if all are. Reads every byte."""
-    for name, made in artifact.manifest.get("files", {}).items():
-        file = artifact.path / name
-        if (what := _changed(file, made)) is not None:
-            return f"{file} is damaged: it {what}; remove the folder {artifact.path} and run again, which makes it anew"
+    for name, what in _changes(artifact.path, artifact.manifest.get("files", {})):
+        return (
+            f"{artifact.path / name} is damaged: it {what}; remove the folder {artifact.path} and run again, which "
+            "makes it anew"
+        )
     return None
 
 
-def _changed(file: Path, made: Mapping[str, Any]) -> str | None:
-    """In which way ``file`` is not what its manifest says; reads every byte."""
-    size = file.stat().st_size
-    if size != made["bytes"]:
-        return f"is {size} bytes long, {made['bytes']} were made"
-    found = file_sha256(file)
-    return None if found == made["sha256"] else f"has the SHA-256 {found[:16]}…, {made['sha256'][:16]}… was made"
+def _changes(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """The name of each of ``files`` that is not what the manifest says, and in which way; reads every byte."""
+    for name, made in files.items():
+        try:
+            size = (folder / name).stat().st_size
+            if size != made["bytes"]:
+                yield name, f"is {size} bytes long, {made['bytes']} were made"
+            elif (found := file_sha256(folder / name)) != made["sha256"]:
+                yield name, f"has the SHA-256 {found[:16]}…, {made['sha256'][:16]}… was made"
+        except OSError as error:
+            yield name, f"cannot be read ({error.strerror or error})"
 
 
 def differences(folder: Path) -> list[str]:
     """All that is not as it was made in the ``folder`` of an artifact, a line each; reads every byte."""
+    manifest = read_manifest(folder)
     try:
-        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
         made, version = dict(manifest["files"]), manifest["schema_version"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return [f"it has no {MANIFEST} that can be read, so no run uses it"]
     if version != MANIFEST_VERSION:
         return [f"its {MANIFEST} is of another version of this project, so no run uses it"]
-    found = []
-    for name, expected in made.items():
-        try:
-            what = _changed(folder / name, expected)
-        except OSError as error:
-            what = f"cannot be read ({error.strerror or error})"
-        found += [f"{name} {what}"] if what else []
+    found = [f"{name} {what}" for name, what in _changes(folder, made)]
     there = (file.relative_to(folder).as_posix() for file in sorted(folder.rglob("*")) if not file.is_dir())
     return [*found, *(f"{name} was not made" for name in there if name not in made and name != MANIFEST)]
 
@@ -295,7 +310,7 @@ def remembered(file: Path) -> Iterator[dict[str, Any]]:
         if (new := json.dumps(known)) != text and lock.is_locked:
             with suppress(OSError):
                 draft.write_text(new, "utf-8")
-                replace_when_free(draft, file)
+                replace_file(draft, file)
     finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
@@ -355,15 +370,3 @@ def weight_shares(elements: Mapping[str, int] | None) -> dict[str, float] | None
 def bits_per_weight(stored_bytes: int | None, parameters: int | None) -> float | None:
     """Bits that a parameter of the model takes on the whole, scales and zero points included."""
     return None if stored_bytes is None or not parameters else stored_bytes * 8 / parameters
-
-
-def replace_when_free(source: Path, target: Path) -> None:
-    """Put a file or folder in its place, waiting where a virus scanner of Windows holds it for a moment."""
-    for pause in (0.1, 0.5, 2.0):
-        try:
-            source.replace(target)
-        except PermissionError:
-            time.sleep(pause)
-        else:
-            return
-    source.replace(target)

@@ -1,6 +1,5 @@
 """Whether artifacts, and the models that users have themselves, are still what was made or measured."""
 
-import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 from backends.hf_weights import source_files
 from bench.errors import UsageError
 from bench.plan.cells import digest as digest_of
-from bench.prepare.cache import MANIFEST, ArtifactStore, differences, file_sha256
+from bench.prepare.cache import ArtifactStore, differences, file_sha256, read_manifest
 from bench.prepare.model_source import READY_MADE, resolve_model
 from bench.prepare.ready_made import own_files
 from bench.prepare.vet.take import take
@@ -34,11 +33,11 @@ def check_artifacts(store: ArtifactStore, digests: Collection[str] | None = None
 
 def _digests_of(folder: Path) -> frozenset[str]:
     """The digest of an artifact, and of a ready-made model that it is a copy of, by which its rows name it."""
+    manifest = read_manifest(folder)
     try:
-        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
         copied = manifest["recipe"].get("task") == "take"
         return frozenset((manifest["digest"], *([manifest["source"]] if copied else ())))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError):
         return frozenset()
 
 

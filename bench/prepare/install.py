@@ -23,6 +23,7 @@ from packaging.version import Version
 from bench import PROJECT_ROOT
 from bench.errors import cause
 from bench.observe.packages import LOCK_FILE, PACKAGES_FILE, listed_packages
+from bench.observe.windows import registry_value
 from bench.plan.environments import CONVERSION, HARNESS, Environment, Here, package_name, this_machine
 from bench.prepare import locks
 from bench.prepare.install_lines import Lines, Session
@@ -99,16 +100,19 @@ def damage(name: str) -> str | None:
     wanted = listed_packages(home)
     if wanted is None:
         return "its list of packages cannot be read"
-    folders = [str(folder) for folder in (*home.glob("lib/python*/site-packages"), *home.glob("Lib/site-packages"))]
-    found: dict[str, Distribution] = {
-        canonicalize_name(one.name): one for one in distributions(path=folders) if one.name
-    }
+    found: dict[str, Distribution] = {canonicalize_name(one.name): one for one in installed_in(home) if one.name}
     for package in sorted(wanted):
         if package not in found:
             return f"{package} {wanted[package]} is gone"
         if (file := _lost_file(found[package])) is not None:
             return f"{package} has lost {file}"
     return None
+
+
+def installed_in(home: Path) -> Iterable[Distribution]:
+    """The packages in the venv ``home``, by their metadata; nothing is started for it."""
+    folders = (*home.glob("lib/python*/site-packages"), *home.glob("Lib/site-packages"))
+    return distributions(path=list(map(str, folders)))
 
 
 def _lost_file(installed: Distribution) -> str | None:
@@ -142,11 +146,6 @@ def as_they_are(environments: Iterable[Environment]) -> dict[str, Outcome]:
         missing = f"its packages {state} ({describe(one)}); name it by --backend or --device"
         outcomes[one.name] = as_it_is(one, here) or {"failed": [missing]}
     return outcomes
-
-
-def reason(outcome: Outcome) -> str:
-    """Why there is no venv, in one line."""
-    return str(outcome.get("unsupported") or outcome["failed"][-1])
 
 
 # -- how venvs are made -----------------------------------------------------------------------------------------------
@@ -435,16 +434,7 @@ def too_deep(root: Path, here: Here, *, long_paths: bool) -> str | None:
 
 
 def _has_long_paths() -> bool:
-    if sys.platform != "win32":
-        return True
-    else:  # noqa: RET505 - the checker for types reads one platform at a time
-        import winreg  # noqa: PLC0415 - exists on Windows only
-
-        try:
-            with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, r"SYSTEM\CurrentControlSet\Control\FileSystem") as key:
-                return bool(winreg.QueryValueEx(key, "LongPathsEnabled")[0])
-        except OSError:
-            return False
+    return bool(registry_value(r"SYSTEM\CurrentControlSet\Control\FileSystem", "LongPathsEnabled"))
 
 
 # -- what lies there --------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from backends.held_files import replace_file
 from bench import PROJECT_ROOT
 from bench.plan.environments import Environment, known_groups, pins, plugins, sources
 
@@ -96,7 +97,7 @@ def write(group: str, rows: Iterable[Row]) -> None:
     head = _HEAD + "".join(f"{_PIN}{pin}\n" for pin in pins(group))
     beside = file.with_suffix(".new")
     beside.write_text(head + "".join(map(str, rows)), encoding="utf-8", newline="\n")
-    beside.replace(file)
+    replace_file(beside, file)
 
 
 def problem(group: str) -> str | None:

@@ -2,8 +2,6 @@
 
 # ruff: noqa: RUF001 - apostrophes are meant
 
-from __future__ import annotations
-
 from bench.analyse.results import CellResult
 from bench.report.format import listed, number
 from bench.report.language import gettext as _, ngettext

@@ -1,7 +1,5 @@
 """Codes of stored data and of the analysis as words of the language that is chosen: most of them are words already."""
 
-from __future__ import annotations
-
 from bench.report.language import gettext as _, mark
 
 _OTHERS = {

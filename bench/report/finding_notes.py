@@ -1,12 +1,10 @@
 """What the guard found, as notes: a note per kind, numbered, and the numbers beside the cells that it touches."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.analyse.grouping import group_by
-from bench.analyse.results import CellResult, Finding, RunAnalysis
+from bench.analyse.results import AskedCell, CellResult, Finding, RunAnalysis
 from bench.findings import SEVERITIES
 from bench.report import finding_words
 from bench.report.names import Naming, cell_name
@@ -62,10 +60,11 @@ class Note:
         ]
 
 
-def finding_notes(analysis: RunAnalysis, naming: Naming) -> list[Note]:
-    """The notes of a run, the weightiest kind first."""
+def finding_notes(analysis: RunAnalysis, naming: Naming, beyond: Sequence[CellResult] = ()) -> list[Note]:
+    """The notes of a run, the weightiest kind first; ``beyond`` are cells that are not shown and may have findings."""
+    cells: list[CellResult | AskedCell] = [*analysis.failed, *analysis.unreached, *beyond, *analysis.cells]
     about = {load.load_key: naming.of(load) for load in analysis.loads}
-    about |= {cell.cell_key: cell_name(naming, cell) for cell in analysis.cells}
+    about |= {cell.cell_key: cell_name(naming, cell) for cell in cells}
 
     def line(finding: Finding) -> str:
         name = about.get(_about(finding) or "")
@@ -88,11 +87,7 @@ def finding_notes(analysis: RunAnalysis, naming: Naming) -> list[Note]:
 
 def serious_for_answer(analysis: RunAnalysis, notes: Sequence[Note]) -> list[Note]:
     """The serious notes about the run as a whole, or about a cell that the answer ranks: to be seen before a number."""
-    ranked = [
-        cell
-        for ranking in analysis.rankings
-        for cell in (ranking.winner, *(one.contestant for one in ranking.rivals), *ranking.not_compared)
-    ]
+    ranked = [cell for ranking in analysis.rankings for cell in ranking.contestants]
     keys = {None, *(key for cell in ranked for key in (cell.cell_key, cell.load.load_key))}
 
     def counts(finding: Finding) -> bool:

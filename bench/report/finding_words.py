@@ -3,8 +3,6 @@
 In runs before schema 6 what was seen is an English sentence, which is shown as it is.
 """
 
-from __future__ import annotations
-
 import string
 from typing import Any
 

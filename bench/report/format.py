@@ -1,14 +1,14 @@
 """Numbers and foreign strings as people read them. What was not measured is blank, never zero."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from bench.analyse.interval import Estimate
 from bench.cli import clean as clean  # noqa: PLC0414 - taken from here by all that render
 from bench.report.language import chosen, gettext, ngettext
 
-_ASCII = str.maketrans({"–": "-", "×": "x", "→": ">", "’": "'", "“": '"', "”": '"'})  # noqa: RUF001
+_ASCII = str.maketrans(
+    {"–": "-", "—": "-", "×": "x", "→": ">", "’": "'", "“": '"', "”": '"', "…": "...", "°": "deg ", "µ": "u"}  # noqa: RUF001
+)
 
 
 def plain(text: str) -> str:
@@ -62,12 +62,12 @@ def number(value: float | None, places: int | None = None) -> str:
     return localized(f"{value:,.{decimals(value) if places is None else places}f}")
 
 
-def interval(estimate: Estimate | None, dash: str = "–") -> str:  # noqa: RUF001 - an en dash stands between numbers
+def interval(estimate: Estimate | None) -> str:
     """The ends of the interval with as many decimals as the value; blank without one."""
     if estimate is None or estimate.low is None or estimate.high is None:
         return ""
     places = decimals(estimate.value)
-    return f"{number(estimate.low, places)}{dash}{number(estimate.high, places)}"
+    return f"{number(estimate.low, places)}–{number(estimate.high, places)}"  # noqa: RUF001 - between numbers
 
 
 def figure(estimate: Estimate) -> str:

@@ -1,7 +1,5 @@
 """The page of all reports of a folder, by what the JSON beside each says of it, which is taken for hostile."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterable, Mapping

@@ -4,8 +4,6 @@ English stands in the code and the templates; ``locale/<code>.po`` holds transla
 English. Strings that are defined before the language is chosen are marked with :func:`mark` and looked up where shown.
 """
 
-from __future__ import annotations
-
 import gettext as catalogs
 import io
 from collections.abc import Callable, Iterator

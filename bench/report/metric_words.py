@@ -1,7 +1,5 @@
 """What a metric is called in the language that is chosen, from its one entry in :data:`METRIC_WORDS`."""
 
-from __future__ import annotations
-
 from bench.metrics import METRICS
 from bench.report.format import capital, number, percent
 from bench.report.language import gettext as _, mark

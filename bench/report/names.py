@@ -5,8 +5,6 @@ not lines; options that stand side by side at the same shape, as two attention b
 Loads whose prompts are asked again, of the prefix cache, have lines and names of their own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -2,8 +2,6 @@
 
 # ruff: noqa: RUF002 - apostrophes and dashes are meant
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 from bench.analyse.interval import Estimate

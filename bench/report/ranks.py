@@ -1,7 +1,5 @@
 """Who stands how far behind the lowest, on a logarithmic axis that the page draws."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +17,43 @@ _EDGE = 3.0
 _BEYOND = math.log(1.6)
 
 Rivals = Sequence[Rival[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One ratio on the axis and the ends of its interval; an open end goes on beyond the axis."""
+
+    place: float
+    low: float | None = None
+    high: float | None = None
+    open_low: bool = False
+    open_high: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RatioAxis:
+    """Args: the natural logarithms of the ratios at its ends, and where these are drawn."""
+
+    low: float
+    high: float
+    left: float
+    right: float
+
+    def place(self, ratio: float) -> float:
+        """Where a ratio stands; one beyond an end stands there."""
+        share = (math.log(ratio) - self.low) / (self.high - self.low)
+        return self.left + (self.right - self.left) * min(1.0, max(0.0, share))
+
+    def mark(self, ratio: Estimate) -> Mark:
+        if ratio.low is None or ratio.high is None:
+            return Mark(self.place(ratio.value))
+        return Mark(
+            self.place(ratio.value),
+            self.place(ratio.low),
+            self.place(ratio.high),
+            open_low=math.log(ratio.low) < self.low,
+            open_high=math.log(ratio.high) > self.high,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,40 +100,3 @@ def _axis(ratios: Sequence[Estimate]) -> RatioAxis:
     span = max(high - low, 0.01)
     room = _EDGE / (100 - 2 * _EDGE) * span
     return RatioAxis(low - room, low + span + room, 0.0, 100.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """One ratio on the axis and the ends of its interval; an open end goes on beyond the axis."""
-
-    place: float
-    low: float | None = None
-    high: float | None = None
-    open_low: bool = False
-    open_high: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RatioAxis:
-    """Args: the natural logarithms of the ratios at its ends, and where these are drawn."""
-
-    low: float
-    high: float
-    left: float
-    right: float
-
-    def place(self, ratio: float) -> float:
-        """Where a ratio stands; one beyond an end stands there."""
-        share = (math.log(ratio) - self.low) / (self.high - self.low)
-        return self.left + (self.right - self.left) * min(1.0, max(0.0, share))
-
-    def mark(self, ratio: Estimate) -> Mark:
-        if ratio.low is None or ratio.high is None:
-            return Mark(self.place(ratio.value))
-        return Mark(
-            self.place(ratio.value),
-            self.place(ratio.low),
-            self.place(ratio.high),
-            open_low=math.log(ratio.low) < self.low,
-            open_high=math.log(ratio.high) > self.high,
-        )

@@ -4,8 +4,6 @@ This is done to the finished analysis, before anything is rendered from it, so t
 It is meant to take out too much rather than too little: of a path nothing is left but the kind of place that it led to.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import getpass
 import os

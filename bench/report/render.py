@@ -1,11 +1,10 @@
 """From a stored run to the files of its report, and to the lines that a terminal ends with."""
 
-from __future__ import annotations
-
 import webbrowser
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
 
 from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
@@ -16,7 +15,7 @@ from bench.report.index import index_lines
 from bench.report.language import ENGLISH, in_each, speaking
 from bench.report.redact import address, of_this_machine, redacted, redacted_folder, shown_path
 from bench.report.run_table import run_table
-from bench.report.run_view import RunView, on_a_page, view_run
+from bench.report.run_view import on_a_page, view_run
 from bench.report.run_words import all_sentences, nothing_measured
 from bench.store.files import write_files
 from bench.store.reader import open_run, without_damaged
@@ -38,7 +37,7 @@ class ReportPaths:
     action_benchmark: Path = Path("github-action-benchmark.json")
 
     @classmethod
-    def below(cls, folder: Path) -> ReportPaths:
+    def below(cls, folder: Path) -> Self:
         return cls(*(folder / name for name in astuple(cls())))
 
 
@@ -65,19 +64,14 @@ def _analysed(run_dir: Path) -> RunAnalysis:
 
 
 def render_analysis(analysis: RunAnalysis, folder: Path) -> ReportPaths:
-    """Write the report of a run that was analysed already into ``folder``."""
-    return render_view(view_run(analysis), folder)
-
-
-def render_view(view: RunView, folder: Path) -> ReportPaths:
-    """Write the report of a run into ``folder``.
+    """Write the report of a run that was analysed already into ``folder``.
 
     In the language that is chosen, but for what programs read: that is in English always.
     """
     from bench.report.exports.benchmarks import action_json, pytest_json  # noqa: PLC0415 - pytest-benchmark
     from bench.report.run_page import run_page, summary_markdown, table_html  # noqa: PLC0415 - matplotlib, jinja2
 
-    paths = ReportPaths.below(folder)
+    view, paths = view_run(analysis), ReportPaths.below(folder)
     headlines = in_each(lambda: next(iter(all_sentences(view)), nothing_measured()))
     with speaking(ENGLISH.code):
         rows = cell_rows(view)
@@ -109,13 +103,12 @@ def finish_run(run: Path, reports_dir: Path, *, open_report: bool, redact: bool 
     private = of_this_machine(run.parent, reports_dir) if redact else None
     if private is not None:
         analysis, folder = redacted(analysis, private), redacted_folder(folder, private)
-    view = view_run(analysis)
-    paths = render_view(view, folder)
+    paths = render_analysis(analysis, folder)
     if open_report:
         webbrowser.open(paths.index.as_uri())
     return [
         "",
-        *run_table(on_a_page(view)).splitlines(),
+        *run_table(on_a_page(view_run(analysis))).splitlines(),
         "",
         f"results    {shown_path(run, private)}",
         *index_lines(reports_dir, private),

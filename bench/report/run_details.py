@@ -2,8 +2,6 @@
 
 # ruff: noqa: RUF001, RUF002 - typographic quotes, en dashes and signs of multiplication are meant
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
@@ -17,8 +15,15 @@ from bench.analyse.results import AskedCell, CellResult, Generation, LoadResult,
 from bench.cli import command_line
 from bench.metrics import BY_GENERATION
 from bench.plan.backends import BACKENDS
-from bench.plan.flags import PROFILES
-from bench.plan.options import DEFAULT_COOLDOWN_MAX_S, DEFAULT_MAX_WARMUPS, DEFAULT_QUALITY_LIMITS, DEFAULT_WARMUPS
+from bench.plan.flags import LEAST_ADAPTIVE_BLOCKS, PROFILES
+from bench.plan.options import (
+    DEFAULT_COOLDOWN_MAX_S,
+    DEFAULT_MAX_BLOCKS,
+    DEFAULT_MAX_WARMUPS,
+    DEFAULT_QUALITY_LIMITS,
+    DEFAULT_TIMEOUT_S,
+    DEFAULT_WARMUPS,
+)
 from bench.report import metric_words
 from bench.report.code_words import word
 from bench.report.drawing.series_chart import SeriesChart, of_many, series_chart
@@ -236,8 +241,10 @@ def _conditions(options: Mapping[str, Any], backend: str, usual: str) -> Iterato
     flags = {
         "model": (options.get("model"), "default"),
         "profile": (profile, usual),
-        "blocks": (None if target else options.get("blocks"), blocks),
+        "blocks": (options.get("blocks"), max(blocks or 0, LEAST_ADAPTIVE_BLOCKS) if target else blocks),
         "interval-target": (f"{100 * target:g}%" if target else None, None),
+        "max-blocks": (options.get("max_blocks"), max(DEFAULT_MAX_BLOCKS, options.get("blocks") or 0)),
+        "max-time": (options.get("max_time_s"), None),
         "repeats": (options.get("repeats"), repeats),
         "warmups": (options.get("warmups"), DEFAULT_WARMUPS),
         "max-warmups": (options.get("max_warmups"), max(DEFAULT_MAX_WARMUPS, warmups)),
@@ -246,6 +253,8 @@ def _conditions(options: Mapping[str, Any], backend: str, usual: str) -> Iterato
         "cooldown-s": (options.get("cooldown_s"), 0),
         "cooldown-c": (options.get("cooldown_c"), None),
         "cooldown-max-s": (options.get("cooldown_max_s"), DEFAULT_COOLDOWN_MAX_S),
+        "load-timeout-s": (options.get("load_timeout_s"), DEFAULT_TIMEOUT_S),
+        "generation-timeout-s": (options.get("generation_timeout_s"), DEFAULT_TIMEOUT_S),
     }
     for flag, (value, default) in flags.items():
         if value not in (None, default):

@@ -4,8 +4,6 @@ index.html is one file without requests, and everything is in it without its scr
 points. table.html has its styles in its elements, so that its table can be pasted into a document.
 """
 
-from __future__ import annotations
-
 import re
 
 from markupsafe import Markup

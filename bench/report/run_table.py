@@ -1,7 +1,5 @@
 """The table at the end of a run: ASCII, at most 100 columns."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """What the report of one run claims: values without words, built once and put into words by each renderer."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -148,7 +146,7 @@ class RunView:
         adaptive: what end.json says of a run that added blocks as it went; empty for others.
         axes: what a reader can narrow the page by, and the values as the ``data-`` attributes have them.
         weights: metrics that anything is ranked by, and ``memory``.
-        beyond: how many cells of the run are not among these, see :func:`on_a_page`.
+        beyond: the measured cells of the run that are not among these, see :func:`on_a_page`.
     """
 
     analysis: RunAnalysis
@@ -162,7 +160,7 @@ class RunView:
     weights: tuple[str, ...]
     quantiles: tuple[str, ...]
     energy: Energy | None
-    beyond: int = 0
+    beyond: tuple[CellResult, ...] = ()
 
     @property
     def record(self) -> Mapping[str, Any]:
@@ -197,7 +195,7 @@ class RunView:
 
     @property
     def notes(self) -> list[Note]:
-        return finding_notes(self.analysis, self.names)
+        return finding_notes(self.analysis, self.names, self.beyond)
 
     @property
     def simulated(self) -> Literal["none", "some", "all"]:
@@ -251,7 +249,7 @@ def on_a_page(view: RunView) -> RunView:
         rankings=of_shown(view.analysis.rankings),
         faithful_rankings=of_shown(view.analysis.faithful_rankings),
     )
-    beyond = len(view.analysis.cells) - len(analysis.cells)
+    beyond = tuple(cell for cell in view.analysis.cells if cell.shape not in shown)
     return replace(view_run(analysis), beyond=beyond)
 
 

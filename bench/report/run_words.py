@@ -2,8 +2,6 @@
 
 # ruff: noqa: RUF001 - en dashes and signs of multiplication are meant
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -136,7 +134,7 @@ def incomplete(view: RunView) -> list[str]:
         )
         shown = len(view.analysis.cells)
         shapes = plural(len(view.groups), "{count} request shape", "{count} request shapes")
-        found.append(sentence.format(shown=number(shown, 0), cells=number(shown + view.beyond, 0), shapes=shapes))
+        found.append(sentence.format(shown=number(shown, 0), cells=number(shown + len(view.beyond), 0), shapes=shapes))
     if chosen := view.selection:
         sentence = _("Narrowed to {selected} of {planned} planned cells, each counted once per block.")
         if chosen.get("by"):
@@ -165,7 +163,7 @@ def adaptive_end(view: RunView) -> str:
     missed = set(end.get("not_reached") or ())
     names = [
         _("{name} at {shape}").format(name=view.names.of(cell.load), shape=shape_name(*cell.shape))
-        for cell in view.analysis.cells
+        for cell in (*view.analysis.cells, *view.beyond)
         if cell.cell_key in missed
     ]
     if without := len(missed) - len(names):
@@ -343,7 +341,14 @@ def _latency_sentence(view: RunView, overview: Overview, claimed: str) -> str:
 
 def verdict_sentence(view: RunView) -> str:
     """What the sentences of the answer may claim."""
-    fewest = min((ranking.blocks for ranking in view.analysis.rankings), default=0)
+    if not view.analysis.rankings:
+        return _("Nothing is ranked: all that was measured is broken.")
+    fewest = min(ranking.blocks for ranking in view.analysis.rankings)
+    if not fewest:
+        return _(
+            "No verdict is claimed: some were measured in other blocks alone. For a verdict, measure all of them in at "
+            "least {enough} blocks:"
+        ).format(enough=VERDICT_BLOCKS)
     blocks = plural(fewest, "{count} block", "{count} blocks")
     if view.verdict:
         return _(
@@ -355,6 +360,11 @@ def verdict_sentence(view: RunView) -> str:
         "A first look at {blocks}: no verdict is claimed, this says what was measured lowest. For a verdict, measure "
         "at least {enough} blocks:"
     ).format(blocks=blocks, enough=VERDICT_BLOCKS)
+
+
+def verdict_command(view: RunView) -> str:
+    """What would measure blocks enough for a verdict; blank where there is one, or nothing that could have one."""
+    return "" if view.verdict or not view.analysis.rankings else VERDICT_COMMAND
 
 
 def all_sentences(view: RunView) -> list[str]:

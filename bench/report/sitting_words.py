@@ -1,7 +1,5 @@
 """What has to be said of a run that was interrupted, and of one that was carried on afterwards."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any

@@ -1,7 +1,5 @@
 """What every page shares: templates that escape, a script, and the digests that let these pass the page's policy."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import re

@@ -24,18 +24,23 @@ Open = Callable[[Iterable[str]], bool]
 class Progress:
     """Counts the visits of a run; ``still_open`` tells which cells of an adaptive run need more blocks.
 
-    ``before`` visits were made by an earlier process.
+    ``before`` visits were made by an earlier process, in ``before_s`` seconds.
     """
 
     def __init__(
-        self, options: Options, visits: Sequence[PlannedVisit], still_open: Open | None = None, before: int = 0
+        self,
+        options: Options,
+        visits: Sequence[PlannedVisit],
+        still_open: Open | None = None,
+        before: int = 0,
+        before_s: float = 0.0,
     ) -> None:
         self._options = options
         self._visits = visits
         self._places = {(one.block, one.position): place for place, one in enumerate(visits)}
         self._open = still_open
         self._since = time.monotonic()
-        self._before = before
+        self._before, self._before_s = before, before_s
         self.begun = 0
 
     def begin(self, planned: PlannedVisit) -> str:
@@ -59,7 +64,7 @@ class Progress:
         spent_s = time.monotonic() - self._since
         left_s = spent_s / self.begun * self._visits_left(planned)
         if self._options.max_time_s is not None:
-            left_s = min(left_s, max(0.0, self._options.max_time_s - spent_s))
+            left_s = min(left_s, max(0.0, self._options.max_time_s - self._before_s - spent_s))
         return f" ({self._at_most}about {format_duration(left_s)} left)"
 
     def _visits_left(self, planned: PlannedVisit) -> int:
@@ -100,22 +105,30 @@ class Cooling:
 
         The fixed pause is between visits; the CPU may have to cool before the ``first`` too, as after a conversion.
         """
-        if self._options.cooldown_s and not first:
-            time.sleep(self._options.cooldown_s)
+        if not first:
+            self._pause(self._options.cooldown_s)
         if self._enough_c is None:
             return ""
         began = time.monotonic()
-        while (hot_c := cpu_temperature_c()) is not None and hot_c > self._enough_c and not self._stopping():
-            left_s = self._options.cooldown_max_s - (time.monotonic() - began)
-            if left_s <= 0:
-                break
-            time.sleep(min(_POLL_S, left_s))
+        hot_c = self._pause(self._options.cooldown_max_s, until_c=self._enough_c)
         waited = f", after {time.monotonic() - began:.0f} s of cooling"
         if hot_c is None:
             return f"{waited}: the CPU's temperature can no longer be read"
         if hot_c > self._enough_c:
             return f"{waited}: still {hot_c:.0f} °C, not {self._enough_c:.0f} °C"
         return f"{waited} to {hot_c:.0f} °C"
+
+    def _pause(self, seconds: float, until_c: float | None = None) -> float | None:
+        """Wait for so long, or until the CPU is no hotter than ``until_c``; its last temperature, where that counts."""
+        end = time.monotonic() + seconds
+        while True:
+            hot_c = None if until_c is None else cpu_temperature_c()
+            is_cool = until_c is not None and (hot_c is None or hot_c <= until_c)
+            left_s = end - time.monotonic()
+            # Python sleeps on after a Ctrl-C that is only noted.
+            if is_cool or left_s <= 0 or self._stopping():
+                return hot_c
+            time.sleep(min(_POLL_S, left_s))
 
 
 _SHARE = 20

@@ -131,12 +131,12 @@ def score_stored(run: StoredRun, options: Options, venvs: Venvs, seconds: float 
     )
     reference = reference_for(asked.get("reference", "auto"), usable, preparer, texts, questions, context, say)
     allowed = quality_seconds(run.record["plan"]["blocks"], measured.seconds) if seconds is None else seconds
-    keep_answers(run.path, reference)
-    keep_pieces(run, preparer, say)
     rows: list[Row] = []
     scratch = Scratch()
     quality = QualityPass(texts, reference, context, plans, _facts(run, scratch.path), say)
     try:
+        keep_answers(run.path, reference)
+        keep_pieces(run, preparer, say)
         quality.score(usable, measured, allowed, rows.extend)
     finally:
         scratch.remove()
@@ -157,9 +157,6 @@ def _facts(run: StoredRun, scratch: Path) -> RunFacts:
         model=str(model.get("name")),
         model_digest=model.get("digest"),
         threads=run.record["plan"]["threads"],
-        repeats=0,
-        warmups=0,
-        max_warmups=0,
         timeouts=Timeouts(),
         scratch=scratch,
         memory_cap_bytes=memory_cap(),

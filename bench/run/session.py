@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from statistics import median_high
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import PrepareError, UsageError
 from bench.measure.attempt import LoadPlan, RunFacts
 from bench.measure.child_process import worker_variables
-from bench.measure.prompt_keys import Shapes, prompt_key, shapes_of, warmup_ordinals
+from bench.measure.prompt_keys import prompts_of_visit, shapes_of
 from bench.measure.scoring import profile_load
 from bench.measure.store_rows import impossible_rows
 from bench.measure.verdict import Placement
@@ -21,7 +21,7 @@ from bench.measure.worker import Timeouts
 from bench.observe.bandwidth import read_bandwidth
 from bench.observe.gauges import Instruments
 from bench.observe.isolation import network_kept
-from bench.observe.limits import limits, usable_memory
+from bench.observe.limits import limits
 from bench.observe.machine import machine_id
 from bench.observe.memory import memory_cap
 from bench.observe.packages import describe_venvs, drift, tools
@@ -32,16 +32,16 @@ from bench.plan.estimate import quality_seconds
 from bench.plan.options import Options
 from bench.plan.plan import Plan, PlannedVisit, reference_load
 from bench.plan.venvs import Venvs
-from bench.prepare.conversion_cost import Free, preflight_lines
 from bench.prepare.model_source import resolve_model
-from bench.prepare.preparation import ASSUMED_PARAMETERS, Preparation, Say
+from bench.prepare.preparation import Preparation, Say
 from bench.prepare.prompts import Prompt, PromptBook, PromptKey
-from bench.prepare.stage import beyond_context, preparation_for, wanted_artifacts
+from bench.prepare.stage import beyond_context, preparation_for
 from bench.run.between_visits import Cooling, InterimReport, Progress, Stopper
 from bench.run.doctor.readiness import look
 from bench.run.guard.guard import Guard, strict_failure
 from bench.run.load_plans import in_pairs, named_venvs, plan_load
 from bench.run.machine_lock import hold_machine
+from bench.run.planning import preflight
 from bench.run.quality import Measured, QualityPass, keep_answers, keep_pieces, questions_of, reference_for, texts_of
 from bench.run.record import (
     NO_MODEL,
@@ -63,7 +63,17 @@ if TYPE_CHECKING:
 
 
 class BenchSession:
-    """A run; ``command`` is how to repeat it, and ``say`` prints one line of progress."""
+    """A run; ``command`` is how to repeat it, and ``say`` prints one line of progress.
+
+    What is declared here is there from :meth:`begin` on.
+    """
+
+    writer: RunWriter
+    _facts: RunFacts
+    _scratch: Scratch
+    _cooling: Cooling
+    _progress: Progress
+    _interim: InterimReport
 
     def __init__(self, options: Options, plan: Plan, command: str, say: Say) -> None:
         self.options = options
@@ -73,28 +83,19 @@ class BenchSession:
         self.stopper = Stopper(say)
         self.guard = Guard(Instruments(), say)
         self.venvs = Venvs.from_environment(options.workers, options.variants)
-        self.writer: RunWriter | None = None
+        self.began = False
+        """Whether run.json has been written."""
         self.measured = 0
-        self._progress = Progress(options, ())
-        self._cooling: Cooling | None = None
         self._adaptive: Adaptive | None = None
-        self._scratch: Scratch | None = None
         self._load_plans: dict[str, LoadPlan] = {}
         self._placements: dict[str, Placement | None] = {}
         self._prompts = PromptBook.made_up()
-        self._facts: RunFacts | None = None
         self._quality: QualityPass | None = None
         self._preparer: Preparation | None = None
         self._beyond: dict[str, str] = {}
         self._earlier: Earlier | None = None
-        self._interim: InterimReport | None = None
         self._block: int | None = None
         self._recorded: tuple[dict[str, str], Generations] | None = None
-
-    @property
-    def began(self) -> bool:
-        """Whether run.json has been written."""
-        return self._facts is not None
 
     def begin(self, selected: Plan, selection: Selection | None = None) -> None:
         """Check, prepare and announce everything for ``selected``, the selected part of the plan; write run.json.
@@ -104,24 +105,25 @@ class BenchSession:
         Raises:
             BenchError: the run cannot begin, or not be carried on.
         """
-        if self.options.resume is None:
-            self.writer = RunWriter(self.options.results_dir, new_run_id())
-        else:
-            self.writer = RunWriter(self.options.resume.parent, self.options.resume.name, again=True)
-        try:
-            if self.options.resume is not None:
-                self._earlier = Earlier(open_run(self.options.resume), self.options.repeats)
-            self._begin(selected, selection)
-        except BaseException:
-            if not self.began:
-                self.guard.release()
-                self.writer.give_up()
-                self._clear_scratch()
-            raise
+        resume = self.options.resume
+        with ExitStack() as undo:
+            undo.callback(self.guard.release)
+            if resume is None:
+                self.writer = RunWriter(self.options.results_dir, new_run_id())
+            else:
+                self.writer = RunWriter(resume.parent, resume.name, again=True)
+            undo.callback(self.writer.give_up)
+            if resume is not None:
+                self._earlier = Earlier(open_run(resume), self.options.repeats)
+            self._scratch = Scratch()
+            undo.callback(self._scratch.remove)
+            selected = self._prepare(selected, selection)
+            undo.pop_all()
+        self.began = True
+        self._start(selected)
 
-    def _begin(self, selected: Plan, selection: Selection | None) -> None:
-        assert self.writer is not None
-        self._scratch = Scratch()
+    def _prepare(self, selected: Plan, selection: Selection | None) -> Plan:
+        """All until run.json is written; returns what of ``selected`` fits into the model's context."""
         self.say(f"run        {self.writer.run_id}")
         if self._earlier is None and (offered := offer(self.options.results_dir)) is not None:
             self.say(offered)
@@ -137,7 +139,8 @@ class BenchSession:
         if preparer is not None and (expected := preparer.expected_facts) is not None:
             selected = self._fitting(selected, preparer.source.label, expected.context_tokens)
         left = selected if self._earlier is None else self._earlier.left_of(selected)
-        self._preflight(left, preparer, runnable)
+        for line in preflight(left, self.options, preparer, runnable, self.writer.path):
+            self.say(line)
         model = self._model(preparer, selected.cells)
         selected = self._fitting(selected, model["name"], model["context_tokens"])
         named = named_venvs(selected.loads, self.venvs)
@@ -151,7 +154,7 @@ class BenchSession:
             venv = self.venvs.of(load)
             self._load_plans[load.key] = plan_load(load, venv, preparer, readiness, changed, self.say)
         self._load_plans = in_pairs(selected.loads, self._load_plans, readiness)
-        facts = self._facts_of(model, self._scratch.path)
+        self._facts = facts = self._facts_of(model, self._scratch.path)
         if self.options.quality:
             self._quality = self._quality_pass(selected, runnable, preparer, model["context_tokens"], facts)
             self._preparer = preparer
@@ -162,15 +165,18 @@ class BenchSession:
         record |= {} if selection is None else {"selection": selection.record()}
         self._adaptive = self._begin_adaptive(selected)
         self._begin_or_carry_on(record, selected)
-        self._facts = facts
+        return selected
+
+    def _start(self, selected: Plan) -> None:
+        threads = self._facts.threads
         if self._quality is not None:
             keep_answers(self.writer.path, self._quality.reference)
-        self.guard.begin(self.writer, worker_variables(facts.threads), facts.threads)
-        self._write_impossible(selected, facts)
+        self.guard.begin(self.writer, worker_variables(threads), threads)
+        self._write_impossible(selected)
         self.stopper.install()
         still_open = None if self._adaptive is None else self._adaptive.open
-        before = 0 if self._earlier is None else len(self._earlier.whole)
-        self._progress = Progress(self.options, selected.visits, still_open, before)
+        before = (0, 0.0) if self._earlier is None else (len(self._earlier.whole), self._earlier.seconds)
+        self._progress = Progress(self.options, selected.visits, still_open, *before)
         self._interim = InterimReport(self.writer.path, self.options)
 
     def _quality_pass(
@@ -183,7 +189,8 @@ class BenchSession:
     ) -> QualityPass:
         book, block = self._prompts, selected.visits[0].block
         texts = texts_of(book, {cell.prompt_tokens for cell in selected.cells})
-        questions = questions_of(book, selected.cells, self._shapes, block, self.options.repeats, context)
+        shapes = shapes_of(self.options.new_tokens, self.options.batch_sizes, self.options.turns)
+        questions = questions_of(book, selected.cells, shapes, block, self.options.repeats, context)
         reference = reference_for(self.options.reference, runnable, preparer, texts, questions, context, self.say)
         return QualityPass(texts, reference, context, self._load_plans, facts, self.say)
 
@@ -203,16 +210,9 @@ class BenchSession:
             model_digest=model["digest"],
             embedding_share=(model["embedding_parameters"] or 0) / (model["parameters"] or 1),
             threads=threads,
-            repeats=options.repeats,
-            warmups=options.warmups,
-            max_warmups=options.max_warmups,
-            warmup_new_tokens=options.warmup_new_tokens,
             timeouts=Timeouts(load_s=options.load_timeout_s, generation_s=options.generation_timeout_s),
             scratch=scratch,
-            shapes=self._shapes,
             memory_cap_bytes=memory_cap(),
-            allow_fallback=options.allow_fallback,
-            retry_crashed=options.retry_crashed,
             stopping=lambda: self.stopper.requested,
             instruments=self.guard.instruments,
             watched=self.guard.visit_ended,
@@ -220,10 +220,9 @@ class BenchSession:
             say=self.say,
         )
 
-    def _write_impossible(self, selected: Plan, facts: RunFacts) -> None:
-        assert self.writer is not None
+    def _write_impossible(self, selected: Plan) -> None:
         for impossible in selected.impossible:
-            rows = impossible_rows(impossible.cell, impossible.reason, facts)
+            rows = impossible_rows(impossible.cell, impossible.reason, self._facts)
             for table, row in zip(("loads", "generations"), rows, strict=True):
                 if self._earlier is None or self._earlier.lacks(table, row):
                     self.writer.rows(table, [row])
@@ -231,7 +230,6 @@ class BenchSession:
     def _begin_or_carry_on(self, record: dict[str, Any], selected: Plan) -> None:
         """Write run.json; or take up what an earlier process has measured of ``selected``, if nothing has changed."""
         writer, earlier = self.writer, self._earlier
-        assert writer is not None
         if earlier is None:
             writer.begin({**record, "observers": observers(self.guard.instruments)})
             return
@@ -270,9 +268,6 @@ class BenchSession:
             Interrupted: the user asked to stop while the machine cooled.
             PrepareError: the artifact is gone.
         """
-        assert self._facts is not None
-        assert self.writer is not None
-        assert self._cooling is not None
         self._report_so_far(planned.block)
         waited = self._cooling.wait(first=self._progress.begun == 0)
         if self.stopper.requested:
@@ -289,35 +284,19 @@ class BenchSession:
             scratch = self._facts.scratch / f"profile-{load.key}"
             longest = max(prompts.values(), key=lambda prompt: len(prompt.ids))
             self._placements[load.key] = profile_load(load, plan, self._facts, scratch, longest)
-        return Visit(planned, plan, prompts, self._facts, self.writer, self._placements[load.key])
+        return Visit(planned, plan, prompts, self.options, self._facts, self.writer, self._placements[load.key])
 
     def _report_so_far(self, block: int) -> None:
         """Render the report where ``block`` is the next one and something was measured before it."""
         before, self._block = self._block, block
-        if before is None or before == block or self.measured == 0 or self._interim is None:
+        if before is None or before == block or self.measured == 0:
             return
         if (line := self._interim.render(before + 1)) is not None:
             self.say(line)
 
-    @property
-    def _shapes(self) -> Shapes:
-        return shapes_of(self.options.new_tokens, self.options.batch_sizes, self.options.turns)
-
     def _prompts_for(self, planned: PlannedVisit) -> dict[PromptKey, Prompt]:
-        ordinals = warmup_ordinals(self.options.warmups, self.options.max_warmups)
-        always = [*ordinals[: self.options.warmups], *range(self.options.repeats)]
         cells = [cell for cell in planned.cells if cell.key not in self._beyond]
-        wanted = self._prompt_keys(cells, always)
-        spare = self._prompt_keys(cells, ordinals[self.options.warmups :])
-        return self._prompts.prompts_for_visit(planned.block, wanted, spare)
-
-    def _prompt_keys(self, cells: Sequence[Cell], ordinals: Sequence[int]) -> set[PromptKey]:
-        return {
-            prompt_key(self._shapes, cell, ordinal, row)
-            for cell in cells
-            for ordinal in ordinals
-            for row in range(cell.batch_size)
-        }
+        return self._prompts.prompts_for_visit(planned.block, *prompts_of_visit(self.options, cells))
 
     def outcome(self, planned: PlannedVisit, cell: Cell, outcome: Outcome) -> None:
         """Print the outcome of a cell, and count it."""
@@ -341,7 +320,7 @@ class BenchSession:
 
         ``metric``: ``ttft`` or ``itl``.
         """
-        if self.writer is None or not self.began:
+        if not self.began:
             return []
         if self._recorded is None:
             from bench.analyse.samples import Generations  # noqa: PLC0415 - scipy is not for collecting
@@ -359,7 +338,6 @@ class BenchSession:
     @property
     def folder(self) -> Path:
         """Where the run is written."""
-        assert self.writer is not None
         return self.writer.path
 
     def finish(self, reason: str) -> None:
@@ -370,14 +348,13 @@ class BenchSession:
                 self._score()
         finally:
             self.stopper.remove()
-            self._clear_scratch()
+            self._scratch.remove()
             self._end(reason)
 
     def _score(self) -> None:
         if self._quality is None or self.measured == 0:
             return
         writer = self.writer
-        assert writer is not None
         run = open_run(writer.path)
         keep_pieces(run, self._preparer, self.say)
         measured = Measured.of(run)
@@ -390,9 +367,8 @@ class BenchSession:
             self.say("the quality pass was stopped; what was measured is kept")
 
     def _end(self, reason: str) -> None:
-        assert self.writer is not None
         adaptive = self._adaptive and self._adaptive.record(whole=reason == "finished")
-        sittings = open_run(self.writer.path).record.get("sittings")
+        sittings = self.writer.record.get("sittings")
         detail = {name: value for name, value in (("adaptive", adaptive), ("sittings", sittings)) if value}
         try:
             self.guard.finish()
@@ -402,21 +378,6 @@ class BenchSession:
     def strict_failure(self) -> str | None:
         """Why ``--strict`` fails the run; ``None`` if it does not."""
         return strict_failure(self.guard.found) if self.options.strict else None
-
-    def _clear_scratch(self) -> None:
-        if self._scratch is not None:
-            self._scratch.remove()
-
-    def _preflight(self, plan: Plan, preparer: Preparation | None, runnable: Sequence[Load]) -> None:
-        assert self.writer is not None
-        pending, parameters = [], None
-        if preparer is not None:
-            expected = preparer.expected_facts
-            parameters = ASSUMED_PARAMETERS if expected is None else expected.parameters
-            pending = preparer.pending(wanted_artifacts(runnable))
-        free = Free(shutil.disk_usage(self.writer.path).free, usable_memory().available_bytes)
-        for line in preflight_lines(plan, self.options, pending, parameters, free):
-            self.say(line)
 
     def _fitting(self, selected: Plan, name: str, limit: int | None) -> Plan:
         """The plan with the cells that are longer than the context of the model ``name`` as impossible ones.

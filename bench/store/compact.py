@@ -7,12 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from backends.bounded_json import parse_json
+from backends.held_files import remove_file
 from bench.errors import StoreError, cause
 from bench.store.bounds import open_parquet
-from bench.store.files import remove_file, write_tables
+from bench.store.files import write_tables
 
 COMPACT_NAME = "all.parquet"
 _GATHERED = b"aipc_bench.gathered_parts"
@@ -47,7 +47,7 @@ def rewrite(folder: Path, tables: Iterable[pa.Table]) -> None:
 def _groups(path: Path) -> Iterator[pa.Table]:
     try:
         # Closed before the file is written over or removed, which Windows refuses otherwise.
-        with pq.ParquetFile(path) as file:
+        with open_parquet(path) as file:
             yield from (file.read_row_group(place) for place in range(file.num_row_groups))
             if not file.num_row_groups:
                 yield file.schema_arrow.empty_table()

@@ -3,7 +3,6 @@
 import json
 import os
 import secrets
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,12 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from backends import bounded_json
+from backends.held_files import replace_file
 from bench.errors import MachineError, StoreError
 
 LARGEST_JSON = 32 * 1024 * 1024
 """Of run.json, which has some three hundred bytes for each cell."""
 _GROUP_BYTES = 64 * 1024 * 1024
-_WAITS_S = (0.05, 0.2, 0.5, 1.0)
 
 
 def write_json(path: Path, value: object) -> None:
@@ -119,23 +118,3 @@ def replacing(path: Path) -> Iterator[Path]:
         with suppress(OSError):
             partial.unlink()
         raise
-
-
-def replace_file(partial: Path, path: Path) -> None:
-    """Put a finished file in the place of another."""
-    _retry(lambda: partial.replace(path))
-
-
-def remove_file(path: Path) -> None:
-    """Remove a file that may be gone already."""
-    _retry(lambda: path.unlink(missing_ok=True))
-
-
-def _retry(act: Callable[[], object]) -> None:
-    # On Windows a virus scanner or indexer may hold a new file for a moment.
-    for wait_s in _WAITS_S:
-        with suppress(PermissionError):
-            act()
-            return
-        time.sleep(wait_s)
-    act()

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from backends.held_files import replace_file
 from bench.errors import StoreError, UsageError
-from bench.store.files import replace_file
 
 EXTRA = "object-stores"
 ORIGIN = ".origin"

@@ -12,11 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from filelock import FileLock, Timeout
 
+from backends.held_files import remove_file
 from backends.no_secrets import without_secrets
 from bench.errors import StoreError
 from bench.store.compact import compact, parts_ever, rewrite
 from bench.store.digests import DIGESTS, record_digests
-from bench.store.files import remove_file, write_json, write_table
+from bench.store.files import write_json, write_table
 from bench.store.reader import StoredRun
 from bench.store.schema import SCHEMA_VERSION, TABLES
 
@@ -88,6 +89,8 @@ _LOCK = ".lock"
 class RunWriter:
     """Commits rows to ``<results>/<run_id>/``, a whole file at a time; ``again`` to a run that was begun before.
 
+    Its ``record`` is what run.json holds; empty before that is written.
+
     Raises:
         StoreError: the folder cannot be written, or another process writes the run.
     """
@@ -95,7 +98,7 @@ class RunWriter:
     def __init__(self, results: Path, run_id: str, *, again: bool = False) -> None:
         self.path = results / run_id
         self.run_id = run_id
-        self._record: Mapping[str, Any] = {}
+        self.record: Mapping[str, Any] = {}
         # Room for end.json if the disk fills up during the run.
         self._reserve = self.path / ".reserve"
         self._lock = FileLock(self.path / _LOCK, timeout=0)
@@ -118,7 +121,7 @@ class RunWriter:
         self._write_record({"schema_version": SCHEMA_VERSION, "run_id": self.run_id, **record})
 
     def _write_record(self, record: Mapping[str, Any]) -> None:
-        self._record = record
+        self.record = record
         write_json(self.path / "run.json", record)
 
     def carry_on(self, record: Mapping[str, Any]) -> None:
@@ -144,9 +147,9 @@ class RunWriter:
         made = as_table(table, self.run_id, rows)
         if not rows:
             return
-        gone = bool(self._record) and not (self.path / "run.json").exists()
+        gone = bool(self.record) and not (self.path / "run.json").exists()
         if gone:
-            self._write_record(self._record)
+            self._write_record(self.record)
         self._parts += 1
         write_table(self.path / table / f"part-{self._parts:05d}.parquet", made)
         if gone:

@@ -6,8 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.cli import Parser, print_refusal
-from bench.errors import BenchError
+from bench.cli import Parser, command
 from bench.plan.options import read_workers
 from bench.plan.venvs import Venvs
 from studies.architectures.measured import STACKS, Study
@@ -15,19 +14,14 @@ from studies.architectures.tiny import MODELS
 from studies.intervals.tables import as_row
 
 
+@command
 def main(arguments: Sequence[str]) -> int:
     """Print the table, each row as soon as it is known, then the reasons and the versions."""
-    try:
-        asked = _parser().parse_args(arguments)
-        names, stacks = asked.only or list(MODELS), asked.stack or list(STACKS)
-        venvs = Venvs.from_environment(read_workers(asked.worker or [], "--worker"))
-        with Study(asked.folder.resolve(), venvs, _say) as study:
-            _print_table(study, names, stacks)
-    except BenchError as error:
-        return print_refusal(error)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    asked = _parser().parse_args(arguments)
+    names, stacks = asked.only or list(MODELS), asked.stack or list(STACKS)
+    venvs = Venvs.from_environment(read_workers(asked.worker or [], "--worker"))
+    with Study(asked.folder.resolve(), venvs, _say) as study:
+        _print_table(study, names, stacks)
     return 0
 
 

@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 
 import psutil
 
-from bench.cli import Parser, print_refusal
+from bench.cli import Parser, command
 from bench.commands.history import main as history
 from bench.dataset.views import Views
-from bench.errors import BenchError, UsageError
+from bench.errors import UsageError
 from bench.store.dataset import is_dataset, open_dataset
 from studies import say
 from studies.dataset.made import TOKENS_OF_A_RUN, LabSize, machine_id, make_dataset
@@ -69,22 +69,20 @@ def _cpu_s() -> float:
     return sum(os.times()[:4])
 
 
+@command
 def main(arguments: Sequence[str]) -> int:
     """Print every figure; one that is outside its goal is said, and fails nothing. Returns the exit status."""
-    try:
-        asked = _parser().parse_args(arguments)
-        if asked.machines < 2 or not 1 <= asked.longest <= asked.runs - asked.machines + 1 or asked.rounds < 1:
-            raise UsageError("two machines at least, each with a run, and --longest among --runs")
-        with tempfile.TemporaryDirectory(prefix="aipc-dataset-", ignore_cleanup_errors=True) as folder:
-            root = asked.keep or Path(folder) / "dataset"
-            size = LabSize(asked.runs, asked.machines, asked.longest)
-            if not is_dataset(root):
-                _, took = timed(lambda: make_dataset(root, size))
-                say(f"made in    {took}")
-            _ask(root, asked.rounds)
-            _history(root, Path(folder), size)
-    except BenchError as error:
-        return print_refusal(error)
+    asked = _parser().parse_args(arguments)
+    if asked.machines < 2 or not 1 <= asked.longest <= asked.runs - asked.machines + 1 or asked.rounds < 1:
+        raise UsageError("two machines at least, each with a run, and --longest among --runs")
+    with tempfile.TemporaryDirectory(prefix="aipc-dataset-", ignore_cleanup_errors=True) as folder:
+        root = asked.keep or Path(folder) / "dataset"
+        size = LabSize(asked.runs, asked.machines, asked.longest)
+        if not is_dataset(root):
+            _, took = timed(lambda: make_dataset(root, size))
+            say(f"made in    {took}")
+        _ask(root, asked.rounds)
+        _history(root, Path(folder), size)
     return 0
 
 

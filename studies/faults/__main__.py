@@ -12,8 +12,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.cli import Parser, print_refusal
-from bench.errors import BenchError, UsageError
+from bench.cli import Parser, command
+from bench.errors import UsageError
 from studies import say
 from studies.faults.kills import Outcome, kill_and_resume, uninterrupted
 from studies.faults.sweeps import SWEEPS
@@ -21,17 +21,15 @@ from studies.faults.sweeps import SWEEPS
 _LINE = "{name:<14} {kills:>6} {before:>20} {runs:>12} {faults:>7}"
 
 
+@command
 def main(arguments: Sequence[str]) -> int:
     """Print a table of all kills, and each fault; returns 1 if there is one."""
-    try:
-        asked = _parser().parse_args(arguments)
-        if asked.kills < len(SWEEPS):
-            raise UsageError(f"--kills: at least {len(SWEEPS)}, one for each sweep")
-        began = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="aipc-faults-", ignore_cleanup_errors=True) as folder:
-            outcomes = _kill_all(Path(folder), asked.kills, asked.seed)
-    except BenchError as error:
-        return print_refusal(error)
+    asked = _parser().parse_args(arguments)
+    if asked.kills < len(SWEEPS):
+        raise UsageError(f"--kills: at least {len(SWEEPS)}, one for each sweep")
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="aipc-faults-", ignore_cleanup_errors=True) as folder:
+        outcomes = _kill_all(Path(folder), asked.kills, asked.seed)
     say(_LINE.format(name="sweep", kills="kills", before="of them before rows", runs="runs ended", faults="faults"))
     for name, one in outcomes.items():
         say(_LINE.format(name=name, kills=one.kills, before=one.before, runs=one.runs, faults=len(one.faults)))

@@ -16,8 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from bench.cli import Parser, print_refusal
-from bench.errors import BenchError
+from bench.cli import Parser, command
 from bench.fleet.certificates import make_certificates
 from studies import say
 from studies.costs import cost_of
@@ -29,14 +28,12 @@ MACHINES = ("steady", "killed", "cut", "slow")
 _LONG_S = 1800.0
 
 
+@command
 def main(arguments: Sequence[str]) -> int:
     """Print what happened; returns 1 if anything was lost or is there twice."""
-    try:
-        asked = _parser().parse_args(arguments)
-        with tempfile.TemporaryDirectory(prefix="aipc-fleet-", ignore_cleanup_errors=True) as folder:
-            return int(asked.study(Path(folder), asked))
-    except BenchError as error:
-        return print_refusal(error)
+    asked = _parser().parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="aipc-fleet-", ignore_cleanup_errors=True) as folder:
+        return int(asked.study(Path(folder), asked))
 
 
 # -- what breaks ------------------------------------------------------------------------------------------------------

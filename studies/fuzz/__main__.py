@@ -13,21 +13,19 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from bench.cli import Parser, print_refusal
-from bench.errors import BenchError, MachineError
+from bench.cli import Parser, command
+from bench.errors import MachineError
 from tests.support.readers import READERS
 
 _LEAST_S = 2
 
 
+@command
 def main(arguments: Sequence[str]) -> int:
     """Fuzz each reader for its share of the time; returns 1 where anything was found."""
-    try:
-        asked = _parser().parse_args(arguments)
-        if find_spec("atheris") is None:
-            raise MachineError("the fuzzer is not installed: set AIPC_BENCH_EXTRAS=fuzz and run again (Linux only)")
-    except BenchError as error:
-        return print_refusal(error)
+    asked = _parser().parse_args(arguments)
+    if find_spec("atheris") is None:
+        raise MachineError("the fuzzer is not installed: set AIPC_BENCH_EXTRAS=fuzz and run again (Linux only)")
     names = asked.reader or list(READERS)
     for name in names:
         print(f"{name:<12} {_fuzz(name, asked.folder, asked.minutes * 60 / len(names)):,} inputs", flush=True)

@@ -7,26 +7,20 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bench.cli import Parser, print_refusal
-from bench.errors import BenchError
+from bench.cli import Parser, command
 from bench.observe.limits import limits
 from bench.plan.backends import BACKENDS
 from studies.intervals import fit, histories, real, simulate, variance
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@command
+def main(arguments: Sequence[str]) -> int:
     """Do what was asked for; returns the exit status."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    given = list(arguments)
     if not given or (given[0] not in _COMMANDS and given[0] not in ("-h", "--help")):
         given.insert(0, "simulate")
-    try:
-        asked = _parser().parse_args(given)
-        _COMMANDS[asked.command](asked)
-    except BenchError as error:
-        return print_refusal(error)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    asked = _parser().parse_args(given)
+    _COMMANDS[asked.command](asked)
     return 0
 
 
@@ -183,4 +177,4 @@ def _at_least(least: int) -> Callable[[str], int]:
 
 if __name__ == "__main__":
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

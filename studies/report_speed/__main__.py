@@ -8,8 +8,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.cli import Parser, print_refusal
-from bench.errors import BenchError, UsageError
+from bench.cli import Parser, command
+from bench.errors import UsageError
 from studies import say
 from studies.report_speed.rendering import Goals, Rendering, render_once, said
 from studies.report_speed.stored import CELLS, size_of, write_run
@@ -22,17 +22,15 @@ LARGE_GOALS = Goals(wall_s=None, peak_bytes=1e9, page_bytes=5e6)
 """Of a larger one; its time may grow as its tokens do."""
 
 
+@command
 def main(arguments: Sequence[str]) -> int:
     """Print every figure; a timing that is outside its goal is said, and fails nothing. Returns the exit status."""
-    try:
-        asked = _parser().parse_args(arguments)
-        if min(asked.runs, asked.cells, *asked.tokens) < 1 or asked.cells > CELLS:
-            raise UsageError(f"runs, tokens and cells are whole numbers from 1 on, and at most {CELLS} cells")
-        with tempfile.TemporaryDirectory(prefix="aipc-report-speed-", ignore_cleanup_errors=True) as folder:
-            measured = [_measure(Path(folder), tokens, asked.cells, asked.runs) for tokens in asked.tokens]
-        _say_growth(asked.tokens, measured)
-    except BenchError as error:
-        return print_refusal(error)
+    asked = _parser().parse_args(arguments)
+    if min(asked.runs, asked.cells, *asked.tokens) < 1 or asked.cells > CELLS:
+        raise UsageError(f"runs, tokens and cells are whole numbers from 1 on, and at most {CELLS} cells")
+    with tempfile.TemporaryDirectory(prefix="aipc-report-speed-", ignore_cleanup_errors=True) as folder:
+        measured = [_measure(Path(folder), tokens, asked.cells, asked.runs) for tokens in asked.tokens]
+    _say_growth(asked.tokens, measured)
     return 0
 
 

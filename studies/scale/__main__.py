@@ -13,8 +13,8 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.cli import Parser, print_refusal
-from bench.errors import BenchError, UsageError
+from bench.cli import Parser, command
+from bench.errors import UsageError
 from studies.costs import cost_of
 from studies.report_speed.stored import BLOCKS, RunSize, write_run
 from studies.scale.watched import Sitting, course, growth, sit
@@ -26,19 +26,17 @@ _PRECISIONS = ("int4", "int8", "fp16", "bf16", "fp32")
 _NEW_TOKENS = 2
 
 
+@command
 def main(arguments: Sequence[str]) -> int:
     """Print the course of the sweep, and a line for each command. Returns the exit status."""
-    try:
-        asked = _parser().parse_args(arguments)
-        if min(asked.cells, asked.stored) < 0 or min(asked.blocks, asked.repeats) < 1:
-            raise UsageError("--cells and --stored are whole numbers from 0 on, --blocks and --repeats from 1 on")
-        with tempfile.TemporaryDirectory(prefix="aipc-scale-", ignore_cleanup_errors=True) as folder:
-            if asked.cells:
-                _say_all(_swept(Path(folder, "swept").resolve(), asked.cells, asked.blocks, asked.repeats))
-            if asked.stored:
-                _say_all(_stored(Path(folder, "stored").resolve(), asked.stored))
-    except BenchError as error:
-        return print_refusal(error)
+    asked = _parser().parse_args(arguments)
+    if min(asked.cells, asked.stored) < 0 or min(asked.blocks, asked.repeats) < 1:
+        raise UsageError("--cells and --stored are whole numbers from 0 on, --blocks and --repeats from 1 on")
+    with tempfile.TemporaryDirectory(prefix="aipc-scale-", ignore_cleanup_errors=True) as folder:
+        if asked.cells:
+            _say_all(_swept(Path(folder, "swept").resolve(), asked.cells, asked.blocks, asked.repeats))
+        if asked.stored:
+            _say_all(_stored(Path(folder, "stored").resolve(), asked.stored))
     return 0
 
 
@@ -82,10 +80,10 @@ def _stored(home: Path, cells: int) -> Iterator[str]:
     took_s = time.perf_counter() - began
     yield f"two stored runs of {cells:,} cells, {generations:,} generations together, written in {took_s:.0f} s"
     folders = ("--results-dir", str(home / "results"), "--reports-dir", str(home / "reports"))
-    for command, *arguments in (("verify", base.name), ("report", base.name), ("compare", base.name, head.name)):
-        took = cost_of(command, *arguments, *folders)
+    for name, *arguments in (("verify", base.name), ("report", base.name), ("compare", base.name, head.name)):
+        took = cost_of(name, *arguments, *folders)
         peak = "not known" if took.peak_bytes is None else f"{took.peak_bytes / 1e6:.0f} MB"
-        yield f"{command:<8} {took.wall_s:7.1f} s, {took.cpu_s:7.1f} s of CPU time, {peak} at most"
+        yield f"{name:<8} {took.wall_s:7.1f} s, {took.cpu_s:7.1f} s of CPU time, {peak} at most"
     for page in sorted((home / "reports").rglob("*")):
         if page.suffix in (".html", ".json", ".csv", ".md"):
             yield f"{page.relative_to(home / 'reports').as_posix():<70} {page.stat().st_size / 1e6:7.1f} MB"

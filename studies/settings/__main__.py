@@ -6,29 +6,24 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.cli import Parser, print_refusal
-from bench.errors import BenchError, UsageError
+from bench.cli import Parser, command
+from bench.errors import UsageError
 from studies.intervals.tables import as_row
 from studies.settings.measured import COLUMNS, SETTINGS, Sweep, row_of
 
 
+@command
 def main(arguments: Sequence[str]) -> int:
     """Print the table, each row as soon as it is known. A setting that fails does not change the exit status."""
-    try:
-        asked = _parser().parse_args(arguments)
-        if asked.blocks < 1:
-            raise UsageError("--blocks is a whole number from 1 on")
-        sweep = Sweep(asked.model, asked.blocks, asked.results_dir.resolve())
-        chosen = [one for one in SETTINGS if one.name in (asked.only or [one.name])]
-        print(as_row(COLUMNS), "|---" * len(COLUMNS) + "|", sep="\n", flush=True)
-        for number, setting in enumerate(chosen, start=1):
-            print(f"{number} of {len(chosen)}: {setting.name}", file=sys.stderr, flush=True)
-            print(as_row(row_of(setting, sweep)), flush=True)
-    except BenchError as error:
-        return print_refusal(error)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    asked = _parser().parse_args(arguments)
+    if asked.blocks < 1:
+        raise UsageError("--blocks is a whole number from 1 on")
+    sweep = Sweep(asked.model, asked.blocks, asked.results_dir.resolve())
+    chosen = [one for one in SETTINGS if one.name in (asked.only or [one.name])]
+    print(as_row(COLUMNS), "|---" * len(COLUMNS) + "|", sep="\n", flush=True)
+    for number, setting in enumerate(chosen, start=1):
+        print(f"{number} of {len(chosen)}: {setting.name}", file=sys.stderr, flush=True)
+        print(as_row(row_of(setting, sweep)), flush=True)
     return 0
 
 

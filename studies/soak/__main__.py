@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from bench.cli import Parser, print_refusal
-from bench.errors import BenchError, UsageError
+from bench.cli import Parser, command
+from bench.errors import UsageError
 from bench.plan.backends import BACKENDS
 from bench.plan.venvs import Venvs
 from bench.store.reader import StoredRun, open_run
@@ -23,24 +23,22 @@ EVERY_S = 2.0
 DEVICE = "CPU"
 
 
+@command
 def main(arguments: Sequence[str]) -> int:
     """Print the course of the run, what grew, and its findings. Returns the exit status."""
-    try:
-        asked = _parser().parse_args(arguments)
-        if not asked.minutes > 0 or asked.repeats < 1:
-            raise UsageError("--minutes is above 0, and --repeats a whole number from 1 on")
-        folder = asked.folder and nullcontext(str(asked.folder))
-        with folder or tempfile.TemporaryDirectory(prefix="aipc-soak-", ignore_cleanup_errors=True) as home:
-            sitting = sit(Path(home).resolve(), _options(asked.backend, asked.minutes, asked.repeats), EVERY_S)
-            for line in (
-                *course(sitting.samples),
-                "",
-                *_said(sitting.samples),
-                *_found(open_run(run_below(Path(home)))),
-            ):
-                print(line, flush=True)
-    except BenchError as error:
-        return print_refusal(error)
+    asked = _parser().parse_args(arguments)
+    if not asked.minutes > 0 or asked.repeats < 1:
+        raise UsageError("--minutes is above 0, and --repeats a whole number from 1 on")
+    folder = asked.folder and nullcontext(str(asked.folder))
+    with folder or tempfile.TemporaryDirectory(prefix="aipc-soak-", ignore_cleanup_errors=True) as home:
+        sitting = sit(Path(home).resolve(), _options(asked.backend, asked.minutes, asked.repeats), EVERY_S)
+        for line in (
+            *course(sitting.samples),
+            "",
+            *_said(sitting.samples),
+            *_found(open_run(run_below(Path(home)))),
+        ):
+            print(line, flush=True)
     return 0
 
 

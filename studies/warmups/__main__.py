@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.cli import Parser, print_refusal
+from bench.cli import INTERRUPTED, Parser, command
 from bench.errors import BenchError, UsageError
 from bench.plan.backends import BACKENDS
 from bench.plan.options import DEFAULT_BACKENDS
@@ -24,32 +24,30 @@ from studies.settings.measured import shown
 from studies.warmups.measured import ARMS, FULL, METRICS, SHORT, Asked, Readings, biases, measure
 
 
+@command
 def main(arguments: Sequence[str]) -> int:
     """Measure until the time is over, then print what was found; after Ctrl-C too."""
-    try:
-        asked = _parser().parse_args(arguments)
-        request = _request(asked)
-        readings = Readings(request, asked.readings)
-        targets = {}
-        for backend, precision in _loads(asked):
-            name = f"{backend} {precision}"
-            try:
-                targets[name] = find_target(backend, precision, asked.model, asked.load_option or (), say)
-            except BenchError as error:
-                readings.failed[name] = str(error)
-        status = 0
+    asked = _parser().parse_args(arguments)
+    request = _request(asked)
+    readings = Readings(request, asked.readings)
+    targets = {}
+    for backend, precision in _loads(asked):
+        name = f"{backend} {precision}"
         try:
-            measure(targets, readings, 60 * asked.minutes, random.Random(asked.seed), say)
-        except KeyboardInterrupt:
-            status = 130
-        table = table_of(readings)
-        say("\n" + "\n".join(as_lines(table)))
-        for line in verdicts(readings):
-            say(line)
-        if asked.write is not None:
-            write_markdown(asked.write, [table])
-    except BenchError as error:
-        return print_refusal(error)
+            targets[name] = find_target(backend, precision, asked.model, asked.load_option or (), say)
+        except BenchError as error:
+            readings.failed[name] = str(error)
+    status = 0
+    try:
+        measure(targets, readings, 60 * asked.minutes, random.Random(asked.seed), say)
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    table = table_of(readings)
+    say("\n" + "\n".join(as_lines(table)))
+    for line in verdicts(readings):
+        say(line)
+    if asked.write is not None:
+        write_markdown(asked.write, [table])
     return status
 
 

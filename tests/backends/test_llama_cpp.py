@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from backends import vulkan_devices
-from backends.contract import ArtifactError, BackendError, DeviceUnavailableError, LoadOptions, Session
+from backends.contract import ArtifactError, BackendError, Device, DeviceUnavailableError, LoadOptions, Session
 from backends.vulkan_devices import VulkanDevice
 
-GPU = VulkanDevice("VULKAN.0", 1, "Intel(R) Arc")
-LLVMPIPE = VulkanDevice("VULKAN.LLVMPIPE", 0, "llvmpipe (LLVM 15.0.6, 256 bits)")
+GPU = VulkanDevice(Device("VULKAN.0"), 1, "Intel(R) Arc")
+LLVMPIPE = VulkanDevice(Device("VULKAN.LLVMPIPE"), 0, "llvmpipe (LLVM 15.0.6, 256 bits)")
 
 
 class Model:
@@ -163,13 +163,16 @@ def test_a_device_that_llama_cpp_itself_does_not_list_is_refused(library: Librar
 
 
 def test_layers_left_on_the_cpu_are_not_called_vulkan(library: Library, tmp_path: Path) -> None:
-    library.said = (f"using device Vulkan0 ({GPU.name}) (unknown id) - 9 MiB free", "offloaded 12/31 layers to GPU")
+    library.said = (f"using device Vulkan0 ({GPU.product}) (unknown id) - 9 MiB free", "offloaded 12/31 layers to GPU")
     evidence = load(tmp_path, "VULKAN", "cyllama-vulkan").evidence()
     assert (evidence.device, "12 of 31 layers (39%)" in evidence.note) == ("CPU and VULKAN.0", True)
 
 
 def test_a_software_device_is_called_so(library: Library, tmp_path: Path) -> None:
-    library.said = (f"using device Vulkan0 ({LLVMPIPE.name}) (unknown id) - 9 MiB free", "offloaded 3/3 layers to GPU")
+    library.said = (
+        f"using device Vulkan0 ({LLVMPIPE.product}) (unknown id) - 9 MiB free",
+        "offloaded 3/3 layers to GPU",
+    )
     evidence = load(tmp_path, "VULKAN.LLVMPIPE", "cyllama-vulkan").evidence()
     assert evidence.device == "VULKAN.LLVMPIPE"
     assert evidence.note.startswith("llvmpipe (LLVM 15.0.6, 256 bits) is a software device: the CPU computes.")
@@ -211,5 +214,5 @@ def test_what_the_binding_itself_refuses_is_the_reason(library: Library, tmp_pat
 
 def test_logits_are_float32(library: Library, tmp_path: Path) -> None:
     session: Any = load(tmp_path, "CPU")
-    assert session._make_context(1, 256, (1, 1), 1)
+    assert session._make_context(1, 256)
     assert (session._logits(2).dtype, session._logits(2)[1]) == (np.float32, 2)

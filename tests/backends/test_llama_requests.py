@@ -110,7 +110,7 @@ class Requests(LlamaRequests):
     def _field(self, name: str) -> str | None:
         return None
 
-    def _make_context(self, sequences: int, cells: int, cache: tuple[int, ...], attention: int) -> int | None:
+    def _make_context(self, sequences: int, cells: int) -> int | None:
         self.told.append(f"{cells} cells")
         return 512
 

@@ -11,17 +11,20 @@ import pytest
 from backends.contract import ArtifactError, BackendError, one_line
 from backends.ort_artifact import (
     NodeRun,
+    OrtArtifact,
     added_ids,
     executed_nodes,
     placement,
-    read_settings,
-    require_provider,
     unused_id,
 )
 
 
 def settings(**session_options: Any) -> dict[str, Any]:
     return {"model": {"vocab_size": 100, "decoder": {"session_options": session_options}}}
+
+
+def built_for(providers: list[Any]) -> OrtArtifact:
+    return OrtArtifact(Path("model"), settings(provider_options=providers)["model"])
 
 
 def test_padding_behind_all_tokens_is_taken_first() -> None:
@@ -78,12 +81,12 @@ def test_without_added_tokens_there_are_none(tmp_path: Path, text: str | None) -
 def test_settings_are_read_as_they_stand(tmp_path: Path) -> None:
     (tmp_path / "genai_config.json").write_text(json.dumps(settings()), encoding="utf-8")
 
-    assert read_settings(tmp_path) == settings()
+    assert OrtArtifact.read(tmp_path).model == settings()["model"]
 
 
 def test_a_folder_without_settings_is_no_model(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match=r"genai_config\.json is missing.*nox -s models"):
-        read_settings(tmp_path)
+        OrtArtifact.read(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"model": {}}', '{"model": {"vocab_size": "many"}}', '{"model": 3}'])
@@ -91,7 +94,7 @@ def test_settings_that_describe_no_model_are_refused(tmp_path: Path, text: str) 
     (tmp_path / "genai_config.json").write_text(text, encoding="utf-8")
 
     with pytest.raises(ArtifactError, match="does not describe"):
-        read_settings(tmp_path)
+        OrtArtifact.read(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +113,7 @@ def test_settings_that_describe_no_model_are_refused(tmp_path: Path, text: str) 
 def test_a_model_is_taken_by_the_provider_that_it_was_built_for(
     named: list[Any], device: str, kept: str | None
 ) -> None:
-    assert require_provider(Path("model"), settings(provider_options=named), device) == kept
+    assert built_for(named).require_provider(device) == kept
 
 
 @pytest.mark.parametrize(
@@ -126,7 +129,7 @@ def test_a_model_is_taken_by_the_provider_that_it_was_built_for(
 )
 def test_a_model_for_another_provider_is_refused(named: list[Any], device: str, words: str) -> None:
     with pytest.raises(ArtifactError, match=words):
-        require_provider(Path("model"), settings(provider_options=named), device)
+        built_for(named).require_provider(device)
 
 
 def test_an_error_over_several_lines_becomes_one() -> None:

@@ -263,7 +263,7 @@ def test_activations_are_rounded_where_the_graph_allows_it(
     known: str | None,
 ) -> None:
     facts = GraphFacts({operator: 1}, {"logits": "f32"}, frozenset(levels), frozenset([32]))
-    monkeypatch.setattr(adapter, "read_graph", lambda path: facts)
+    monkeypatch.setattr("backends.ort_artifact.read_graph", lambda path: facts)
     told.device_type = "OpenVINO" if device != "CPU" else "CPU"
     session = backend(adapter, "OPENVINO.CPU").load(artifact(tmp_path), device, LoadOptions("int4"))
 

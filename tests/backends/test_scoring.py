@@ -170,3 +170,17 @@ def test_a_file_that_is_no_reference_is_named(tmp_path: Path) -> None:
     file.write_bytes(b"not one")
     with pytest.raises(BackendError, match=r"reference\.npz cannot be read"):
         Reference.read(file)
+
+
+@pytest.mark.parametrize("at", [0, 30, 200, -100, -10])
+@pytest.mark.parametrize("cut", [True, False])
+def test_a_damaged_reference_is_named(tmp_path: Path, at: int, cut: bool) -> None:
+    """Cut off, or with a bit that turned: of the archive that it is, of a file in it, or of what is compressed."""
+    file = tmp_path / "reference.npz"
+    arrays: dict[str, Any] = {"chat-1/log_probs": np.arange(200.0), "chat-1/ids": np.arange(600)}
+    np.savez_compressed(file, **arrays)
+    whole = bytearray(file.read_bytes())
+    whole[at] ^= 1
+    file.write_bytes(whole[:at] if cut else whole)
+    with pytest.raises(BackendError, match=r"reference\.npz cannot be read .*: remove its folder"):
+        Reference.read(file)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backends.spec import ARTIFACT_FORMATS, PRECISIONS, BackendSpec
+from backends.spec import ARTIFACT_FORMATS, PRECISIONS, PREFIX_CACHING, BackendSpec
 from backends.table import BACKENDS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,4 +110,4 @@ def test_the_only_backend_that_plays_latencies_says_so() -> None:
 @every_backend
 def test_a_prefix_cache_is_on_devices_that_the_backend_has_and_no_option_of_the_user(spec: BackendSpec) -> None:
     cache = spec.prefix_cache
-    assert cache is None or (set(cache.devices) <= set(spec.devices) and cache.option not in spec.options)
+    assert cache is None or (set(cache.devices) <= set(spec.devices) and PREFIX_CACHING not in spec.options)

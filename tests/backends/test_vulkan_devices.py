@@ -64,7 +64,7 @@ ARC, NVIDIA, LLVMPIPE = ("Intel(R) Arc", INTEGRATED), ("NVIDIA X", DISCRETE), ("
 
 def test_gpus_are_numbered_and_a_software_device_has_its_own_name() -> None:
     loader = Loader((LLVMPIPE, ARC, NVIDIA))
-    assert [(one.listed_as, one.index, one.software) for one in listed(loader)] == [
+    assert [(one.device.name, one.index, one.software) for one in listed(loader)] == [
         ("VULKAN.LLVMPIPE", 0, True),
         ("VULKAN.0", 1, False),
         ("VULKAN.1", 2, False),
@@ -86,7 +86,7 @@ def test_memory_is_that_of_the_device_and_the_adapter_is_named_as_counters_name_
     ("visible", "names"), [("1", ["VULKAN.0"]), ("0,2", ["VULKAN.LLVMPIPE", "VULKAN.0"]), ("", [])]
 )
 def test_what_a_user_hides_is_not_listed(visible: str, names: list[str]) -> None:
-    assert [one.listed_as for one in listed(Loader((LLVMPIPE, ARC, NVIDIA)), visible)] == names
+    assert [one.device.name for one in listed(Loader((LLVMPIPE, ARC, NVIDIA)), visible)] == names
 
 
 def test_a_loader_that_refuses_lists_nothing() -> None:

@@ -53,8 +53,17 @@ class ToySession:
     def evidence(self) -> Evidence:
         return Evidence("CPU", "read-back", "a toy", versions={"toy": "1"})
 
+    def score(self, texts: Sequence[Text]) -> Iterator[Scores]:
+        return scores(texts, -0.5)
+
     def close(self) -> None:
         self.closed = True
+
+
+def scores(texts: Sequence[Text], log_prob: float) -> Iterator[Scores]:
+    """The same log-probability at each position."""
+    for index, text in enumerate(texts):
+        yield Scores(index, text.start, log_probs=[log_prob] * text.positions)
 
 
 class ToyBackend:
@@ -78,16 +87,20 @@ class ToyBackend:
         self.loads.append((artifact, options))
         return self.session
 
+
+class OtherwiseBackend(ToyBackend):
+    """One that loads a model in its own way to score texts."""
+
     def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
-        self.load(artifact, device, options)
-        for index, text in enumerate(texts):
-            yield Scores(index, text.start, log_probs=[-0.5] * text.positions)
+        self.loads.append((artifact, options))
+        yield from scores(texts, -0.25)
 
 
 @pytest.fixture(autouse=True)
 def toy(monkeypatch: pytest.MonkeyPatch) -> None:
     module = ModuleType("a_toy_stack")
     module.ToyBackend = ToyBackend  # type: ignore[attr-defined]
+    module.OtherwiseBackend = OtherwiseBackend  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "a_toy_stack", module)
 
 
@@ -369,15 +382,16 @@ SCORE: Message = {
 }
 
 
-def test_texts_are_scored_without_a_load_of_its_own(line: Line) -> None:
-    *_, scored = talk(line, OPEN, SCORE)
+@pytest.mark.parametrize(("stack", "log_prob"), [(ToyBackend, -0.5), (OtherwiseBackend, -0.25)])
+def test_texts_are_scored_without_a_load_of_its_own(line: Line, stack: type[ToyBackend], log_prob: float) -> None:
+    *_, scored = talk(line, {**OPEN, "target": f"a_toy_stack:{stack.__name__}"}, SCORE)
 
     assert scored["kind"] == "scored"
     assert [(one["name"], one["log_probs"]) for one in scored["texts"]] == [
-        ("chat-1", [-0.5] * 2),
-        ("longest-prompt", [-0.5] * 3),
+        ("chat-1", [log_prob] * 2),
+        ("longest-prompt", [log_prob] * 3),
     ]
-    assert [options.extra for _, options in ToyBackend.loads] == [{"attention": "SDPA"}]
+    assert [options.extra for _, options in stack.loads] == [{"attention": "SDPA"}]
 
 
 def test_a_reference_that_cannot_be_read_is_an_error(line: Line, tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from bench.analyse.build_history import build_history
 from bench.analyse.comparison import compare
+from bench.analyse.machine_runs import machine_run
 from bench.analyse.read_history import MachineHistory
-from bench.analyse.results import CellResult, RunAnalysis
+from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
-from bench.analyse.timeline import read_analysis
 from bench.commands.fleet_report import main as fleet_main
 from bench.commands.history import main as history_main
 from bench.plan.cells import Load
@@ -143,10 +143,6 @@ def short_history(folder: Path) -> Path:
     return told(folder)
 
 
-def _key(cell: CellResult) -> Callable[[], str]:
-    return lambda: cell.cell_key
-
-
 def large_history(folder: Path) -> Path:
     """300 cells in nine runs, a third of which became slower before the sixth."""
     loads = [made_load(f"stack-{stack}", precision) for stack in range(20) for precision in ("int4", "int8", "fp32")]
@@ -159,7 +155,7 @@ def large_history(folder: Path) -> Path:
             for prompt in (32, 128, 512, 1024, 2048)
         ]
         run = with_quality(made_run(f"run{night}", cells), made_quality([8.0 if night < 5 else 9.0, 12.0]))
-        runs.append(read_analysis(run, {}, f"run{night}", first + timedelta(days=night), _key))
+        runs.append(machine_run(f"run{night}", first + timedelta(days=night), run, scores=True))
     path = folder / "history.html"
     path.write_text(
         history_page(MachineHistory("m" * 16, "a machine", build_history(runs, 0.03))), encoding="utf-8", newline="\n"

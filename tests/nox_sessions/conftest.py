@@ -44,7 +44,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def finished(monkeypatch: pytest.MonkeyPatch) -> Finished:
     recorder = Finished()
     monkeypatch.setattr(noxfile, "finish", recorder)
-    monkeypatch.setattr(child, "run_together", recorder.run_together)
+    monkeypatch.setattr(child, "run", recorder.run)
     monkeypatch.setattr(child, "run_quietly", recorder.run_quietly)
     monkeypatch.setattr(noxfile, "needs", lambda _, arguments: [environment("conversion"), environment("ort-genai")])
     return recorder

@@ -175,7 +175,7 @@ def write_plan(root: Path, text: str) -> None:
 
 
 class Finished:
-    """Stands for ``finish``, ``run_together`` and ``run_quietly``: records what would have run."""
+    """Stands for ``finish``, ``run`` and ``run_quietly``: records what would have run."""
 
     def __init__(self, status: int = 0) -> None:
         self.status = status
@@ -199,7 +199,7 @@ class Finished:
         if self.status:
             raise SystemExit(self.status)
 
-    def run_together(self, shown: Sequence[str], beside: Iterable[Sequence[str]], variables: Mapping[str, str]) -> int:
+    def run(self, shown: Sequence[str], variables: Mapping[str, str], beside: Iterable[Sequence[str]]) -> int:
         self.together += [shown, *beside]
         self.variables = dict(variables)
         self.made = json.loads(variables.get("AIPC_BENCH_VENVS", "null"))

@@ -137,7 +137,14 @@ def test_a_venv_that_could_not_be_made_at_all_has_a_reason_too() -> None:
 
 def test_a_failed_harness_is_one_clear_line() -> None:
     fake = FakeSession(failing="pytest==1", errors=ERRORS)
-    with pytest.raises(AbortedError, match=r"^nothing works without the harness venv.*: ERROR: No matching distrib.*$"):
+    with pytest.raises(AbortedError, match=r"^nothing works without the harness venv.*: No matching distrib.*$"):
+        noxfile.harness(as_session(fake))
+
+
+def test_what_pip_hints_at_does_not_hide_what_failed() -> None:
+    errors = "2026-01-02T03:04:06,000 ERROR: Could not install\n2026-01-02T03:04:06,001 HINT: enable long paths\n"
+    fake = FakeSession(failing="pytest==1", errors=errors)
+    with pytest.raises(AbortedError, match=r"cannot be made: Could not install; HINT: enable long paths$"):
         noxfile.harness(as_session(fake))
 
 

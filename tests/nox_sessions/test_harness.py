@@ -108,7 +108,7 @@ def test_commands_run_at_the_same_time_and_all_but_the_first_are_shown_afterward
     shown, *beside = (
         [sys.executable, "-c", WAITING, str(own), *files[at:], *files[:at]] for at, own in enumerate(statuses)
     )
-    assert child.run_together(shown, beside, {}) == status
+    assert child.run(shown, {}, beside) == status
     assert capfd.readouterr().out.split() == ["one", "second", "third"]
 
 

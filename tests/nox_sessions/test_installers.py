@@ -19,6 +19,7 @@ from nox import virtualenv
 from packaging.version import Version
 
 import noxfile
+from bench.cli import INTERRUPTED
 from bench.commands import child
 from bench.plan.environments import environment
 from bench.prepare import install, locks
@@ -360,7 +361,7 @@ def test_nothing_is_converted_ahead_where_all_stacks_are_there(finished: Any) ->
 
 def test_ctrl_c_while_the_model_is_converted_ends_the_session(finished: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(install.Installation, "at_work", True)
-    monkeypatch.setattr(child, "run_quietly", lambda *_: child.INTERRUPTED)
+    monkeypatch.setattr(child, "run_quietly", lambda *_: INTERRUPTED)
     with pytest.raises(SystemExit) as ended:
         noxfile.bench(as_session(FakeSession("--precision", "int4")))
     assert (ended.value.code, finished.commands) == (130, [])

@@ -226,12 +226,12 @@ def test_quick_has_each_folder_in_one_of_two_processes(finished: Finished) -> No
 def test_tests_lint_before_they_install_a_stack(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
     fake = FakeSession()
 
-    def run_together(shown: list[str], beside: list[list[str]], _: object) -> int:
+    def run(shown: list[str], _: object, beside: list[list[str]]) -> int:
         for command in (shown, *beside):
             finished(fake, *command)
         return 0
 
-    monkeypatch.setattr(child, "run_together", run_together)
+    monkeypatch.setattr(child, "run", run)
     noxfile.tests(fake)
     assert [(command[1], pips) for command, pips in zip(finished.commands, finished.pip_calls_before, strict=True)] == [
         ("ruff", 1),
@@ -294,14 +294,14 @@ def test_each_test_is_in_one_part(marks: tuple[str, ...]) -> None:
 
 @pytest.mark.usefixtures("finished")
 def test_a_part_that_fails_fails_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(child, "run_together", lambda *_: 1)
+    monkeypatch.setattr(child, "run", lambda *_: 1)
     with pytest.raises(SystemExit) as ended:
         noxfile.tests(FakeSession())
     assert ended.value.code == 1
 
 
 def test_tests_need_every_stack(finished: Finished) -> None:
-    with pytest.raises(AbortedError, match="ort-genai cannot be had: ERROR: No matching distribution found"):
+    with pytest.raises(AbortedError, match="ort-genai cannot be had: No matching distribution found"):
         noxfile.tests(FakeSession(failing="onnxruntime-genai", errors=ERRORS))
 
 
@@ -316,17 +316,18 @@ def test_ctrl_break_of_windows_is_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without asking it")
-def test_who_ends_nox_ends_what_it_runs(tmp_path: Path) -> None:
-    own = tmp_path / "pid"
-    inner = f"import os, time; open({str(own)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
-    outer = (
-        f"import sys; from bench.commands import child; sys.exit(child.run([sys.executable, '-c', {inner!r}], {{}}))"
+def test_who_ends_nox_ends_all_that_it_runs(tmp_path: Path) -> None:
+    own = [tmp_path / "shown", tmp_path / "beside"]
+    shown, beside = (
+        [sys.executable, "-c", f"import os, time; open({str(one)!r}, 'w').write(str(os.getpid())); time.sleep(600)"]
+        for one in own
     )
+    outer = f"import sys; from bench.commands import child; sys.exit(child.run({shown}, {{}}, [{beside}]))"
     with subprocess.Popen([sys.executable, "-c", outer], cwd=PROJECT_ROOT) as nox:
-        wait_until(lambda: own.exists() and own.read_text() != "", "the start of what it runs")
+        wait_until(lambda: all(one.exists() and one.read_text() != "" for one in own), "the start of what it runs")
         nox.terminate()
         assert nox.wait(300) == 128 + signal.SIGTERM
-    wait_until(lambda: not psutil.pid_exists(int(own.read_text())), "its end")
+    wait_until(lambda: not any(psutil.pid_exists(int(one.read_text())) for one in own), "its end")
 
 
 @pytest.mark.process

@@ -11,9 +11,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from bench.analyse.conditions import Prompts
 from bench.analyse.fleet import build_fleet
-from bench.analyse.fleet_machine import LAKES, Machine, Standing
+from bench.analyse.fleet_machine import LAKES, Machine
+from bench.analyse.machine_runs import MachineRun
 from bench.analyse.read_fleet import Wanted
 from bench.analyse.results import RunAnalysis
 from bench.analyse.variation import variation_of
@@ -110,12 +110,10 @@ def ask_otherwise(run: Path) -> None:
     ask(run, f"other {run.name}")
 
 
-def made_machine(
-    name: str, runs: Sequence[RunAnalysis], generation: str = "Lunar Lake", prompts: Prompts | None = None
-) -> Machine:
+def made_machine(name: str, runs: Sequence[RunAnalysis], generation: str = "Lunar Lake") -> Machine:
     """A machine of these runs, the newest first, without a history."""
     begun = FIRST + timedelta(days=len(runs))
-    standing = [Standing(run, prompts or {}, begun - timedelta(days=age)) for age, run in enumerate(runs)]
+    standing = [MachineRun(str(run.record["run_id"]), begun - timedelta(days=age), run) for age, run in enumerate(runs)]
     return Machine(
         *(name, name, (), f"{generation} CPU", generation, len(runs), len(runs)),
         standing=tuple(standing),

@@ -71,7 +71,7 @@ def play(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.observe.machine._power_mode", lambda: None)
     monkeypatch.setattr("bench.observe.awake.Awake.begin", lambda _: None)
     monkeypatch.setattr("bench.run.guard.before._WATCH_S", 0.0)
-    monkeypatch.setattr("bench.store.files._WAITS_S", (0.0,))
+    monkeypatch.setattr("backends.held_files._WAITS_S", (0.0,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def run(home: Path, *arguments: str, say: Callable[[str], None] = lambda _: None
     except BenchError as error:
         ended.errors.append(str(error))
     finally:
-        if session.writer is not None:
+        if hasattr(session, "writer"):
             session.writer._lock.release(force=True)
     return ended
 

@@ -8,15 +8,15 @@ from types import SimpleNamespace
 from typing import Any
 
 from backends.contract import Question, Text
-from bench.errors import PrepareError
+from bench.errors import BenchError, PrepareError
 from bench.prepare.prompts import PromptBook
 
 
 class Preparer:
     """Makes every artifact but those of one format."""
 
-    def __init__(self, refused: str) -> None:
-        self.refused = refused
+    def __init__(self, refused: str, error: type[BenchError] = PrepareError) -> None:
+        self.refused, self.error = refused, error
         self.made: list[str] = []
         self.lengths: list[tuple[int, int]] = []
 
@@ -31,7 +31,7 @@ class Preparer:
     def artifact(self, artifact_format: str, precision: str, device: str, int4: str) -> Any:
         del precision, device, int4
         if artifact_format == self.refused:
-            raise PrepareError(f"{artifact_format} cannot be made of it")
+            raise self.error(f"{artifact_format} cannot be made of it")
         self.made.append(artifact_format)
         return SimpleNamespace(path=Path("made") / artifact_format)
 

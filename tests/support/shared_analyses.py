@@ -14,10 +14,9 @@ from bench.analyse.run import analyse_run
 from bench.store.reader import StoredRun
 
 _CALLERS = (
-    "bench.analyse.fleet_machine",
+    "bench.analyse.machine_runs",
     "bench.commands.stored_runs",
     "bench.report.compare.comparison_exports",
-    "bench.analyse.read_history",
     "bench.report.render",
 )
 _made: dict[bytes, RunAnalysis] = {}
@@ -35,6 +34,8 @@ def _contents(folder: Path) -> bytes:
 
 def _analyse_once(run: StoredRun, *, levels_only: bool = False) -> RunAnalysis:  # whole: one serves all
     contents = _contents(run.path) if run.shared is None else repr((run.path, run.texts)).encode()
+    # A file that cannot be read is left out of a report, and keeps a run out of a history.
+    contents += repr(sorted(map(run.called, run.damaged))).encode()
     if contents not in _made:
         _made[contents] = analyse_run(run)
     return _made[contents]

@@ -1,7 +1,5 @@
 """A comparison as its files and as the lines that a terminal ends with; the gate takes parts of them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any

@@ -1,18 +1,12 @@
 """How cells and figures of a comparison are written, in the language that is chosen."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-
 from bench.analyse.comparison import Difference
 from bench.analyse.interval import Estimate
-from bench.analyse.results import CellResult, LoadResult, RunAnalysis
-from bench.plan.cells import Ask
+from bench.analyse.results import CellResult
 from bench.report.code_words import word
 from bench.report.format import localized, number
 from bench.report.language import chosen, gettext as _
-from bench.report.names import Naming, Series, name_all
+from bench.report.names import Naming
 
 MARKS = {"slower": "▲", "faster": "▼", "same": "=", "inconclusive": "?", "worse": "▲", "better": "▼", "unknown": "-"}
 """Verdict -> the sign that stands beside its colour."""
@@ -86,32 +80,3 @@ def signed(value: float) -> str:
 def signed_percent(value: str) -> str:
     """A number of percent as Python writes it, with its sign, e.g. ``+12.0`` as ``+12.0 %``."""
     return value[0] + chosen().percent.format(localized(value[1:]))
-
-
-def percent(share: float) -> str:
-    """A share in percent."""
-    return chosen().percent.format(localized(f"{100 * share:.3g}"))
-
-
-def namers(
-    analysis: RunAnalysis,
-) -> tuple[Callable[[CellResult], Callable[[], str]], Callable[[LoadResult], Callable[[], str]]]:
-    """What makes the names of cells, and of loads, for :func:`bench.analyse.timeline.read_analysis`."""
-    naming = name_all(analysis)
-    return lambda cell: _Name(_line(naming, cell.load, cell.ask), shape(cell)), lambda load: _Name(_line(naming, load))
-
-
-@dataclass(frozen=True, slots=True)
-class _Name:
-    """Forms the name of a cell or load; holds nothing of its run but what it takes, and can be redacted with a view."""
-
-    line: Series
-    shape: str = ""
-
-    def __call__(self) -> str:
-        return f"{self.line.name}, {self.shape}" if self.shape else self.line.name
-
-
-def _line(naming: Naming, load: LoadResult, ask: Ask = "first") -> Series:
-    found = naming.series_of(load) or Series(load, ask, None, load.simulated, ())
-    return replace(found, cells=())

@@ -1,7 +1,5 @@
 """compare.html: one file, no request, a policy that allows nothing but its own style and script; and its charts."""
 
-from __future__ import annotations
-
 import math
 import statistics
 from collections.abc import Iterator, Sequence
@@ -48,17 +46,6 @@ def page(view: ComparisonView) -> str:
         figures=comparison_figures,
         recorded=recorded,
     )
-
-
-def _charts(view: ComparisonView) -> Iterator[tuple[str, Axis, list[Row], int]]:
-    """Of each metric its axis and rows, and how many are left out."""
-    for metric in view.metrics:
-        differences = [one for one in view.comparison.differences if one.metric == metric]
-        rows = [row for row in view.rows if row.of(metric)]
-        shown = rows
-        if len(differences) > MOST_MARKS:
-            shown = called_first(rows)[: max(1, MOST_MARKS // len(view.comparison.heads))]
-        yield metric, axis(differences, view.comparison.threshold), shown, len(rows) - len(shown)
 
 
 def _facts(run: RunAnalysis) -> dict[str, Any]:
@@ -141,6 +128,17 @@ def axis(differences: Sequence[Difference], threshold: float) -> Axis:
     span = max(2.2 * math.log1p(threshold), 1.25 * max(values, default=0.0), 1.1 * min(usual, 1.0), 0.01)
     span = min(span, max(_WIDEST, 1.05 * max(values, default=0.0)))
     return Axis(-span, span, _EDGE, WIDTH - _EDGE, threshold)
+
+
+def _charts(view: ComparisonView) -> Iterator[tuple[str, Axis, list[Row], int]]:
+    """Of each metric its axis and rows, and how many are left out."""
+    for metric in view.metrics:
+        differences = [one for one in view.comparison.differences if one.metric == metric]
+        rows = [row for row in view.rows if row.of(metric)]
+        shown = rows
+        if len(differences) > MOST_MARKS:
+            shown = called_first(rows)[: max(1, MOST_MARKS // len(view.comparison.heads))]
+        yield metric, axis(differences, view.comparison.threshold), shown, len(rows) - len(shown)
 
 
 MOST_FIGURES = 4000

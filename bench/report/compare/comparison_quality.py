@@ -1,16 +1,14 @@
 """What a comparison says of the quality of loads, in the language that is chosen; all renderers share it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from bench.analyse.quality import Verdict
 from bench.analyse.quality_change import QualityChange
 from bench.metrics import METRICS
 from bench.report.code_words import word
-from bench.report.compare.comparison_figures import change, percent, ratio, shape, verdict_name
+from bench.report.compare.comparison_figures import change, ratio, shape, verdict_name
 from bench.report.compare.comparison_view import ComparisonView, QualityFigure
-from bench.report.format import clean, number, plural
+from bench.report.format import clean, number, percent, plural
 from bench.report.language import gettext as _
 from bench.report.quality_words import reason as load_reason
 
@@ -157,4 +155,4 @@ def rule(tolerance: float) -> str:
         "that is broken, or answers one token repeated, and did not before, or that is no longer faithful and whose "
         "perplexity rose beyond the tolerance. Where the artifact is the same, what changed is the stack, its driver "
         "or its options."
-    ).format(tolerance=percent(tolerance))
+    ).format(tolerance=percent(tolerance, None))

@@ -1,16 +1,13 @@
 """What a comparison claims, in values: which figures are called, what is doubtful, what differs; no sentences."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.analyse.comparison import CALLED, Changed, Comparison, Difference, changed, stand_together
-from bench.analyse.grouping import group_by
 from bench.analyse.quality_change import QualityChange
-from bench.analyse.read_findings import touches
+from bench.analyse.read_findings import touched
 from bench.analyse.results import CellResult, Finding
 from bench.metrics import COMPARED
 from bench.report.names import Naming, name_all
@@ -226,9 +223,6 @@ def _touching(place: int, comparison: Comparison) -> Iterator[Touching]:
     else:
         run = comparison.heads[place].run
         pairs = [(cell.cell, cell.other) for cell in comparison.heads[place].cells]
-    by_key = group_by(pairs, lambda pair: pair[1].cell_key)
-    for finding in run.findings:
-        candidates = pairs if finding.cell_key is None else by_key.get(finding.cell_key, [])
-        cells = tuple(named for named, own in candidates if touches(finding, own))
-        if cells:
-            yield Touching(finding, place, cells)
+    named = {own.cell_key: cell for cell, own in pairs}
+    for finding, cells in touched(run.findings, [own for _, own in pairs]):
+        yield Touching(finding, place, tuple(named[cell.cell_key] for cell in cells))

@@ -1,7 +1,5 @@
 """What a comparison claims, in sentences of the language that is chosen; all renderers share them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from bench.analyse.comparison import VERDICTS, Comparison, Head
@@ -11,10 +9,10 @@ from bench.analyse.interval import CONFIDENCE
 from bench.metrics import METRICS
 from bench.report import finding_words
 from bench.report.compare import comparison_quality
-from bench.report.compare.comparison_figures import between, change, percent, short_cell_name, verdict_name
+from bench.report.compare.comparison_figures import between, change, short_cell_name, verdict_name
 from bench.report.compare.comparison_view import BASE, Alone, ComparisonView, Figure, Touching
 from bench.report.compare.recorded import condition, pair
-from bench.report.format import capital, listed, plural
+from bench.report.format import capital, listed, percent, plural
 from bench.report.language import gettext as _
 from bench.report.names import name_all
 from bench.report.sitting_words import carried_on
@@ -186,7 +184,7 @@ def _more(count: int) -> list[str]:
 def rule(comparison: Comparison) -> str:
     """How verdicts come about."""
     how = _("same: within {threshold}; slower and faster: after Holm's adjustment over all cells of the metric")
-    how = how.format(threshold=percent(comparison.threshold))
+    how = how.format(threshold=percent(comparison.threshold, None))
     if comparison.threshold:
         return how
     return _("a threshold of 0 % leaves nothing that can be called the same; {rule}").format(rule=how)
@@ -238,7 +236,7 @@ def adjustment(view: ComparisonView) -> list[str]:
         "is the one that this head has when it is compared alone. Of heads in which nothing differs, at most one in "
         "twenty has a false call in a metric, as far as the intervals cover what varies; of pages with {heads} such "
         "heads, up to {chance} have one."
-    ).format(heads=count, chance=percent(min(1.0, round((1 - CONFIDENCE) * count, 3))))
+    ).format(heads=count, chance=percent(min(1.0, (1 - CONFIDENCE) * count), None))
     shared = _(
         "All heads are held against the same base: where a row is slower or faster in every head alike, look at the "
         "base first."

@@ -1,9 +1,9 @@
 """What the gate says, in English: lines for a terminal, Markdown for a step summary, and gate.json for a program."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator, Sequence
+import string
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from bench.analyse.comparison import Caveat, Difference
 from bench.analyse.failures import UNREACHED
@@ -19,11 +19,11 @@ from bench.report.compare.comparison_exports import (
     quality_values,
     sittings,
 )
-from bench.report.compare.comparison_figures import percent, short_cell_name
+from bench.report.compare.comparison_figures import short_cell_name
 from bench.report.compare.comparison_view import Row, called_first, rows_of
 from bench.report.compare.recorded import pair
 from bench.report.exports.fields import json_text
-from bench.report.format import plain, plural
+from bench.report.format import percent, plain, plural
 from bench.report.index import about
 from bench.report.language import ENGLISH, speaking
 from bench.report.names import name_all
@@ -48,28 +48,32 @@ _SENTENCES = {
     "nothing-shared-variants": "no cell was measured with both variants",
     # what keeps it from saying that no regression is shown
     "few-baselines": (
-        "{runs} as baseline: what varies from run to run is not sampled by fewer than "
+        "{count:runs} as baseline: what varies from run to run is not sampled by fewer than "
         f"{LEAST_BASELINES}, so that no regression is shown says little"
     ),
-    "missing": "{cells} measured before and not now",
-    "lost": "{cells} not measured in all blocks",
-    "quality-lost": "{loads} scored before and not now",
+    "missing": "{count:cells} measured before and not now",
+    "lost": "{count:cells} not measured in all blocks",
+    "quality-lost": "{count:loads} scored before and not now",
     "quality-missing": "the quality of a load is to be judged and could not be compared",
-    "quality-hiding": "behind the quality of {loads} a rise of perplexity beyond {limit} could hide",
+    "quality-hiding": "behind the quality of {count:loads} a rise of perplexity beyond {tolerance:percent} could hide",
     # notes
     "simulated": "simulated: these latencies were played, no model ran",
-    "serious": "SERIOUS finding in this run, about {cells}: {code}: {message}. {advice}",
-    "serious-baselines": "SERIOUS finding in {runs}: {finding}",
-    "lost-baselines": "not all blocks were measured in {runs}",
-    "interrupted": (
-        "{run} was carried on after {interruptions}: its blocks are of several sittings, which may differ as two runs "
-        "do"
+    "serious": (
+        "SERIOUS finding in this run, about {count:of_cells}: {finding.code}: {finding.message}. {finding.advice}"
     ),
-    "interrupted-baselines": "carried on after an interruption, so that their blocks are of several sittings: {runs}",
+    "serious-baselines": "SERIOUS finding in {runs:baselines}: {finding}",
+    "lost-baselines": "not all blocks were measured in {runs:baselines}",
+    "interrupted": (
+        "{run} was carried on after {interruptions:carried_on}: its blocks are of several sittings, which may differ "
+        "as two runs do"
+    ),
+    "interrupted-baselines": (
+        "carried on after an interruption, so that their blocks are of several sittings: {runs:baselines}"
+    ),
     "other-machine": "LEFT OUT baseline {run}: another machine ({base}, the head is of {head})",
     "other-hardware": (
-        "LEFT OUT baseline {run}: another machine with the same id, as copied images have it ({what}: {base}, the head "
-        "has {head})"
+        "LEFT OUT baseline {run}: another machine with the same id, as copied images have it ({mismatch.what}: "
+        "{mismatch:base}, the head has {mismatch:head})"
     ),
     "no-machine-id": (
         "this system has no id of its machine: that the baselines are of the same one is judged by CPU, cores and "
@@ -78,16 +82,16 @@ _SENTENCES = {
     "other-threads": "LEFT OUT baseline {run}: other threads ({base}, the head has {head})",
     "unfinished-baseline": "LEFT OUT baseline {run}: it has no end: it is still being written or was killed",
     "empty-baseline": "LEFT OUT baseline {run}: it measured nothing",
-    "different": "DIFFERENT {what}: {base} in {run}, {head} here",
+    "different": "DIFFERENT {mismatch.what}: {mismatch:base} in the newest baseline, {mismatch:head} here",
     "mixed-baselines": (
         "the baselines were measured under {count} different conditions (packages, drivers, kernel, power): "
         "what that changed counts as variation between runs, and the gate sees less"
     ),
     "few-in-cells": f"{{count}} of the cells were measured in fewer than {LEAST_BASELINES} baselines",
-    "quality-base-none": "quality of {loads} not compared: no baseline scored it",
-    "quality-head-none": "quality of {loads} not compared: this run did not score it",
-    "quality-base-unscored": "quality of {loads} not compared: it could not be scored in the baseline",
-    "quality-other-texts": "quality of {loads} not compared: no text was scored on both sides",
+    "quality-base-none": "quality of {count:loads} not compared: no baseline scored it",
+    "quality-head-none": "quality of {count:loads} not compared: this run did not score it",
+    "quality-base-unscored": "quality of {count:loads} not compared: it could not be scored in the baseline",
+    "quality-other-texts": "quality of {count:loads} not compared: no text was scored on both sides",
     # why a cell is missing
     "no-metric": "too little was measured for {metrics}",
     "failed": "{status}: {message}",
@@ -99,31 +103,7 @@ _SENTENCES = {
     "history": "blocks, and the variation between {count} runs of this machine",
     "nothing": "nothing: the variation from run to run is not known",
 }
-"""Code of a caveat -> its sentence."""
-
-
-def sentence(one: Caveat) -> str:
-    """What a caveat says."""
-    values = dict(one.values)
-    if one.code in ("missing", "lost"):
-        values["cells"] = _cells(values["count"])
-    elif one.code.startswith("quality"):
-        values |= {"loads": _loads(values.get("count", 0)), "limit": percent(values.get("tolerance", 0.0))}
-    elif one.code == "few-baselines":
-        values["runs"] = "one run" if values["count"] == 1 else f"{values['count']} runs"
-    elif one.code == "serious":
-        finding = values["finding"]
-        values |= {"code": finding.code, "message": finding.message, "advice": finding.advice}
-        values["cells"] = "one of the cells" if values["count"] == 1 else f"{values['count']} of the cells"
-    elif one.code in ("different", "other-hardware"):
-        there, here = pair(values["mismatch"])
-        run = values.get("run", "the newest baseline")
-        values = {"what": values["mismatch"].what, "base": there, "head": here, "run": run}
-    elif one.code == "interrupted":
-        values["interruptions"] = carried_on(values["interruptions"])
-    elif isinstance(values.get("runs"), tuple):
-        values["runs"] = _baselines(values["runs"])
-    return _SENTENCES[one.code].format(**values)
+"""Code of a caveat -> its sentence; what stands behind a colon is a key of :data:`_SHOWN`."""
 
 
 def _cells(count: int) -> str:
@@ -141,6 +121,30 @@ def _figures(count: int) -> str:
 def _baselines(names: Sequence[str]) -> str:
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return f"baseline{'s' if len(names) > 1 else ''} {', '.join(names[:_MOST_NAMED])}{more}"
+
+
+_SHOWN: dict[str, Callable[[Any], str]] = {
+    "cells": _cells,
+    "of_cells": lambda count: f"{'one' if count == 1 else count} of the cells",
+    "loads": _loads,
+    "runs": lambda count: "one run" if count == 1 else f"{count} runs",
+    "baselines": _baselines,
+    "percent": lambda share: percent(share, None),
+    "carried_on": carried_on,
+    "base": lambda mismatch: pair(mismatch)[0],
+    "head": lambda mismatch: pair(mismatch)[1],
+}
+"""What stands behind the colon of a field in :data:`_SENTENCES` -> how its value is written."""
+
+
+class _Filled(string.Formatter):
+    def format_field(self, value: Any, format_spec: str) -> str:
+        return _SHOWN[format_spec](value) if format_spec else str(value)
+
+
+def sentence(one: Caveat) -> str:
+    """What a caveat says."""
+    return _Filled().vformat(_SENTENCES[one.code], (), one.values)
 
 
 def headline(gate: Gate) -> str:
@@ -171,7 +175,7 @@ def heading(gate: Gate) -> str:
 
 def hidden(gate: Gate) -> str:
     """Behind how many figures a slowdown beyond the threshold could hide."""
-    limit = percent(gate.comparison.threshold)
+    limit = percent(gate.comparison.threshold, None)
     count = len(gate.head.differences)
     if not count:
         return "no figure could be compared"
@@ -266,7 +270,7 @@ def _lists(gate: Gate) -> Iterator[tuple[str, bool, list[str]]]:
     yield "missing", True, missing
     yield "blocks lost", True, lost
     yield "new", False, [short_cell_name(cell, naming) for cell in gate.head.only_head]
-    yield "changed", False, [f"{name} {base} -> {head}" for name, (base, head) in gate.head.changes.items()]
+    yield "changed", False, [f"{one.name} {' -> '.join(one.ends)}" for one in gate.head.changes]
 
 
 def _other_reasons(gate: Gate) -> list[str]:
@@ -275,11 +279,13 @@ def _other_reasons(gate: Gate) -> list[str]:
 
 
 def _rule(gate: Gate) -> str:
-    limit, basis = percent(gate.comparison.threshold), sentence(gate.basis)
+    limit, basis = percent(gate.comparison.threshold, None), sentence(gate.basis)
     found = f"threshold {limit}; intervals cover {basis}; Holm's adjustment over all cells of a metric"
     if not gate.head.qualities:
         return found
-    return f"{found}; perplexity: tolerance {percent(gate.comparison.quality_tolerance)}, intervals cover the texts"
+    return (
+        f"{found}; perplexity: tolerance {percent(gate.comparison.quality_tolerance, None)}, intervals cover the texts"
+    )
 
 
 def _urgent_first(gate: Gate) -> list[Row]:
@@ -326,7 +332,7 @@ def gate_json(gate: Gate) -> str:
         "basis": sentence(gate.basis),
         "could_hide_beyond_threshold": len(gate.hiding),
         "notes": [sentence(note) for note in gate.notes],
-        "changes": {name: {"base": there, "head": here} for name, (there, here) in head.changes.items()},
+        "changes": {one.name: dict(zip(("base", "head"), one.ends, strict=True)) for one in head.changes},
         "cells": [
             {
                 **identity(cell.cell if comparison.paired else cell.other, naming),

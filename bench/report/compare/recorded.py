@@ -1,7 +1,5 @@
 """What runs record of their conditions, packages and drivers, in the language that is chosen."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from bench.analyse.conditions import DRIVER_OF, NAMED, Mismatch

@@ -1,7 +1,5 @@
 """Load times as bars that the page draws itself, in seconds; it scales them to the longest."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
 from itertools import accumulate

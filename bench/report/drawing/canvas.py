@@ -1,7 +1,5 @@
 """What every chart shares: a figure in the report's style on its way into a page, its axes, and its editions."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -145,6 +143,11 @@ def label_ticks(axis: Any, label: Callable[[float], str]) -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: label(value)))
 
 
+def wide(values: Sequence[float]) -> bool:
+    """Whether a logarithmic axis suits ``values``: one of them that is zero has no place on it."""
+    return min(values) > 0 and max(values) / min(values) >= LOG_FROM
+
+
 def value_axis(axes: Any, values: Sequence[float], *, logarithmic: bool) -> None:
     """Let the vertical axis hold ``values``, from zero unless it is logarithmic."""
     low, high = min(values), max(values)
@@ -154,7 +157,7 @@ def value_axis(axes: Any, values: Sequence[float], *, logarithmic: bool) -> None
         axes.set_ylim(low, high)
         set_ticks(axes.yaxis, log_ticks(low, high))
     else:
-        axes.set_ylim(0, high * 1.06)
+        axes.set_ylim(0, high * 1.06 or 1.0)
         axes.yaxis.get_major_locator().set_params(nbins=7)
         label_ticks(axes.yaxis, tick_label)
 

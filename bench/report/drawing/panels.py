@@ -3,8 +3,6 @@
 To lay out and draw axes takes longer than all that a panel shows, so panels with the same axes share a frame.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -19,7 +17,6 @@ from matplotlib.path import Path
 
 from bench.analyse.results import CellResult, Histogram, Quantiles, TokenSeries
 from bench.report.drawing.canvas import (
-    LOG_FROM,
     Drawing,
     Frame,
     add_line,
@@ -28,6 +25,7 @@ from bench.report.drawing.canvas import (
     log_ticks,
     set_ticks,
     value_axis,
+    wide,
 )
 from bench.report.drawing.style import ACCENT, PAPER, SOLID, TEXT, Dashes, LineStyle
 from bench.report.drawing.svg import Sheet
@@ -61,7 +59,7 @@ def along_panels(lines: Titled, styles: Mapping[str, LineStyle], sheet: Sheet) -
     tops = [(*one.median, sorted(one.p90)[int(0.9 * (len(one.p90) - 1))]) for one in every]
     top = max(map(max, tops), default=1.0)
     medians = [value for one in every for value in one.median if value > 0]
-    logarithmic = bool(medians) and max(medians) / min(medians) >= LOG_FROM
+    logarithmic = bool(medians) and wide(medians)
     bottom = min((value for one in every for value in one.p10 if value > 0), default=0.1)
     low, high = (bottom / 1.15, top * 1.15) if logarithmic else (0, top * 1.12 or 1.0)
 

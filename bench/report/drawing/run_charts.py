@@ -1,7 +1,5 @@
 """All drawings of the page of one run, for its template, which says in words what they show."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +16,6 @@ from bench.metrics import CHARTED
 from bench.plan.cells import Request
 from bench.report import metric_words
 from bench.report.drawing.canvas import (
-    LOG_FROM,
     Chart,
     Draw,
     Drawing,
@@ -32,6 +29,7 @@ from bench.report.drawing.canvas import (
     spaced,
     tick_label,
     value_axis,
+    wide,
 )
 from bench.report.drawing.panels import along_panels, spread_panels
 from bench.report.drawing.style import ACCENT, MUTED, SOLID, TEXT, Dashes, LineStyle, line_styles
@@ -73,6 +71,53 @@ class _Point(NamedTuple):
     def ends(self) -> tuple[float, ...]:
         low, high = self.estimate.low, self.estimate.high
         return () if low is None or high is None else (low, high)
+
+
+Lines = list[tuple[LineStyle, list[_Point]]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Cost:
+    """What latency is traded for: ``scale`` from what is kept to what is drawn, ``ends`` of its axis as drawn."""
+
+    scale: float
+    axis: str
+    tip: str
+    label: str
+    ends: Callable[[Sequence[TradeoffPoint]], tuple[float, float]]
+    shown: Callable[[float], str]
+
+
+def _from_zero(points: Sequence[TradeoffPoint]) -> tuple[float, float]:
+    return 0.0, max(point.cost for point in points) / 1e6 * 1.06
+
+
+def _of_sound(points: Sequence[TradeoffPoint]) -> tuple[float, float]:
+    """Around those that are not broken: the perplexity of others can be thousands of times as high."""
+    sound = [point.cost for point in points if not point.cell.load.broken]
+    low, high = min([1.0, *sound]), max([1.1, *sound])
+    margin = 0.08 * (high - low)
+    return low - margin, high + margin
+
+
+_COSTS = {
+    "memory": _Cost(
+        1e-6,
+        mark("peak memory, MB"),
+        mark("{name}: {tpot} ms per token, {cost} MB{best}"),
+        mark("time per output token over peak memory, one point per configuration, as in the table"),
+        _from_zero,
+        megabytes,
+    ),
+    "perplexity": _Cost(
+        1.0,
+        mark("perplexity over that of the reference"),
+        mark("{name}: {tpot} ms per token, {cost} times the perplexity of the reference{best}"),
+        mark("time per output token over the perplexity ratio, one point per configuration, as in the table"),
+        _of_sound,
+        number,
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +216,7 @@ class RunCharts:
                 draw,
                 words.format(metric=named),
                 values,
-                logarithmic=metric == "ttft_ms" or max(values) / min(values) >= LOG_FROM,
+                logarithmic=metric == "ttft_ms" or wide(values),
                 both=metric != "ratio" and (not self.one_way or metric in CHARTED[:2]),
             )
             yield Chart(title, drawn, metric if metric in ITL_NAMES else "")
@@ -243,8 +288,7 @@ class RunCharts:
                 self._draw_tradeoff(canvas, axes, place, point, cost)
 
         title = shape_name(*one.shape) + (_(" (simulated)") if one.simulated else "")
-        suited = max(latencies) / min(latencies) >= LOG_FROM
-        return self._chart(title, draw, _(cost.label), latencies, logarithmic=suited)
+        return self._chart(title, draw, _(cost.label), latencies, logarithmic=wide(latencies))
 
     def _draw_tradeoff(
         self, canvas: Drawing, axes: Any, place: tuple[float, float], point: TradeoffPoint, cost: _Cost
@@ -335,9 +379,6 @@ def _ratios(analysis: RunAnalysis) -> dict[str, Estimate]:
     return found
 
 
-Lines = list[tuple[LineStyle, list[_Point]]]
-
-
 def _draw_lines(canvas: Drawing, metric: str, lines: Lines, *, logarithmic: bool) -> None:
     points = [point for _, own in lines for point in own]
     values = [value for point in points for value in (point.estimate.value, *point.ends)]
@@ -383,50 +424,6 @@ def _draw_line(canvas: Drawing, axes: Any, points: Sequence[_Point], style: Line
     add_line(axes, *bars, solid_capstyle="butt", **bar)
     add_line(axes, *bars, linestyle="none", marker="_", markersize=4.5, **bar)
     add_line(axes, xs, ys, **style.points(), zorder=4, clip_on=False, gid=marks)
-
-
-@dataclass(frozen=True, slots=True)
-class _Cost:
-    """What latency is traded for: ``scale`` from what is kept to what is drawn, ``ends`` of its axis as drawn."""
-
-    scale: float
-    axis: str
-    tip: str
-    label: str
-    ends: Callable[[Sequence[TradeoffPoint]], tuple[float, float]]
-    shown: Callable[[float], str]
-
-
-def _from_zero(points: Sequence[TradeoffPoint]) -> tuple[float, float]:
-    return 0.0, max(point.cost for point in points) / 1e6 * 1.06
-
-
-def _of_sound(points: Sequence[TradeoffPoint]) -> tuple[float, float]:
-    """Around those that are not broken: the perplexity of others can be thousands of times as high."""
-    sound = [point.cost for point in points if not point.cell.load.broken]
-    low, high = min([1.0, *sound]), max([1.1, *sound])
-    margin = 0.08 * (high - low)
-    return low - margin, high + margin
-
-
-_COSTS = {
-    "memory": _Cost(
-        1e-6,
-        mark("peak memory, MB"),
-        mark("{name}: {tpot} ms per token, {cost} MB{best}"),
-        mark("time per output token over peak memory, one point per configuration, as in the table"),
-        _from_zero,
-        megabytes,
-    ),
-    "perplexity": _Cost(
-        1.0,
-        mark("perplexity over that of the reference"),
-        mark("{name}: {tpot} ms per token, {cost} times the perplexity of the reference{best}"),
-        mark("time per output token over the perplexity ratio, one point per configuration, as in the table"),
-        _of_sound,
-        number,
-    ),
-}
 
 
 def _front(axes: Any, best: Sequence[tuple[float, float]]) -> None:

@@ -3,8 +3,6 @@
 Path data that the page draws itself: a run of 300 cells has 600 of these drawings.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +10,7 @@ from dataclasses import dataclass
 from bench.analyse.grouping import group_by
 from bench.analyse.interval import Estimate
 from bench.analyse.results import Generation, Measured
-from bench.report.drawing.canvas import LOG_FROM, log_ticks, round_ticks, tick_label
+from bench.report.drawing.canvas import log_ticks, round_ticks, tick_label, wide
 from bench.report.drawing.svg import line, vertices
 from bench.report.format import number
 
@@ -123,7 +121,7 @@ def _axes(known: Sequence[tuple[Generation, float]], measured: Measured) -> _Axe
     spare = (high - low) / 2
     near = [value for _, value in known if low - spare <= value <= high + spare]
     low, high = min([low, *near]), max([high, *near])
-    logarithmic = high / low >= LOG_FROM
+    logarithmic = wide([low, high])
     if logarithmic:
         room = (high / low) ** 0.08
         low, high = low / room, high * room

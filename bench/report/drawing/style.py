@@ -1,7 +1,5 @@
 """How a line looks: colour is the stack, marker and dash the weight format, the marker's fill the device."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

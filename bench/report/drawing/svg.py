@@ -1,7 +1,5 @@
 """matplotlib's drawing calls as SVG elements of a page; the package says how and why."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,6 +22,11 @@ from bench.report.drawing.style import COLOURS
 _LETTERS: dict[Any, str] = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: "C", Path.CLOSEPOLY: "z"}
 _CAPS = {"projecting": "square"}
 _ANCHORS = {"left": "start", "center": "middle", "right": "end"}
+
+
+Point = tuple[float, float]
+Step = tuple[str, Point]
+"""The letter of a command and where it leads: M, L and z, and for each point of a curve C or Q."""
 
 
 class Sheet:
@@ -231,10 +234,6 @@ PLACES = 1
 """Decimals of a coordinate in a drawing of some hundred units: finer than any screen."""
 FINE_PLACES = 2
 """Of a shape of a few units, such as a marker."""
-
-Point = tuple[float, float]
-Step = tuple[str, Point]
-"""The letter of a command and where it leads: M, L and z, and for each point of a curve C or Q."""
 
 
 @lru_cache(maxsize=65536)

@@ -6,8 +6,6 @@ per output token. Its statistics take the generations of a process for independe
 name holds all that makes two nights comparable, the model included.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """What all files of JSON, and the rows of tables, are written by."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """summary.json: what the page says, for programs; versioned by ``summary_version``."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -4,8 +4,6 @@ A CSV file says neither what separates its columns nor which sign its decimals h
 system's settings, and reads one column where these are those of Turkish or German. summary.xlsx has numbers as numbers.
 """
 
-from __future__ import annotations
-
 import csv
 import dataclasses
 import io

@@ -1,7 +1,5 @@
 """A fleet as lines for a terminal, as Markdown, as CSV, and as JSON for a program."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any

@@ -1,7 +1,5 @@
 """fleet.html: one file without requests; everything is in it without the script, which chooses and sorts."""
 
-from __future__ import annotations
-
 from bench.analyse.comparison import VERDICTS
 from bench.analyse.conditions import Change
 from bench.analyse.fleet import KINDS, METRICS, PAIRS, Figure, energies, least_and_most, splits, tries

@@ -1,7 +1,5 @@
 """What the page of a fleet claims, as values that every renderer puts into words, and the runs it is read from."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """The sentences of a fleet, in the language that is chosen: what the page, Markdown, the terminal and JSON share."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from bench.analyse.fleet import Apart, Figure, Question
@@ -12,7 +10,7 @@ from bench.report.code_words import word
 from bench.report.compare.recorded import condition, value
 from bench.report.fleet.fleet_view import Fastest, FleetView, count_fastest, title
 from bench.report.format import capital, few, listed, number, percent, plural
-from bench.report.history.history_text import series_names, turn_sentence
+from bench.report.history.history_text import series_names, share, turn_sentence
 from bench.report.language import gettext as _, mark
 
 _MOST_NAMED = 8
@@ -86,7 +84,7 @@ def read_note(view: FleetView) -> str:
 
 
 def sentences(view: FleetView, question: Question) -> list[str]:
-    """Which configurations are the lowest, and on how many machines, by each metric; then what devices do."""
+    """Which configurations are the lowest, and on how many machines, by each metric."""
     found = []
     for metric in ("response_ms", "ttft_ms", "tpot_ms"):
         counted = count_fastest(view, question, metric).most_common(_MOST_LOWEST)
@@ -192,7 +190,7 @@ def moves(machine: Machine, places: Sequence[int]) -> str:
             )
             by = abs((one.most if one.slower else one.least) - 1)
             cells = plural(len(one.series), "{count} cell", "{count} cells")
-            what = message.format(metric=METRICS[one.metric].short, cells=cells, by=percent(by))
+            what = message.format(metric=METRICS[one.metric].short, cells=cells, by=share(by))
             found.append(f"{day}: {what}")
     return "; ".join(found)
 
@@ -218,7 +216,7 @@ def rule(view: FleetView) -> list[str]:
             "A change is that machine over {base}, of two independent runs, as `nox -s compare` has it: Welch's t on "
             "block medians, or with the variation between the machine's runs where five or more tell it and that is "
             "wider; Holm's adjustment is for the cells of a metric on that machine, the threshold is {threshold}."
-        ).format(base=view.fleet.base.name, threshold=percent(view.fleet.threshold)),
+        ).format(base=view.fleet.base.name, threshold=percent(view.fleet.threshold, None)),
         _(
             "Devices of one machine are compared by the blocks of one run, stack by stack at one precision; over "
             "machines the least and the most of these ratios stand, and nothing is averaged."

@@ -1,7 +1,5 @@
 """A history as lines for a terminal, as Markdown, and as JSON for a program."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -13,7 +11,7 @@ from bench.metrics import METRICS
 from bench.report.exports.fields import attributes, json_text, with_ends
 from bench.report.format import clean, listed, plain
 from bench.report.history import history_text
-from bench.report.history.history_text import all_notes, heading, hint, notes, path, sentences, series_names
+from bench.report.history.history_text import all_notes, heading, hint, load_name, notes, path, sentences, series_names
 from bench.report.index import MOST_HEADLINE, about_fields
 from bench.report.language import ENGLISH, in_each, speaking
 from bench.report.sitting_words import as_values
@@ -94,7 +92,7 @@ def as_json(view: MachineHistory) -> str:
             for turn in history.turns
         ],
         "drifts": [asdict(drift) | {"first": ids[drift.first], "last": ids[drift.last]} for drift in history.drifts],
-        "quality": [_quality(one, ids) for one in history.qualities],
+        "quality": [_quality(one, load_name(one, history), ids) for one in history.qualities],
         "series": [_series(one, name, ids) for one, name in zip(history.series, series_names(history), strict=True)],
     }
     return json_text(value)
@@ -108,8 +106,8 @@ def _about(view: MachineHistory) -> dict[str, Any]:
         machine_id=view.machine_id,
         model=listed(list(dict.fromkeys(run.model for run in history.runs))),
         synthetic_model=False,
-        backends=[one.cell.backend for one in history.series],
-        simulated=[one.cell.simulated for one in history.series],
+        backends=[one.cell.load.backend for one in history.series],
+        simulated=[one.cell.load.simulated for one in history.series],
         cells=view.cells,
         headlines=in_each(
             lambda: textwrap.shorten([*sentences(view), *notes(view)][0], MOST_HEADLINE, placeholder=" …")
@@ -120,11 +118,11 @@ def _about(view: MachineHistory) -> dict[str, Any]:
 
 
 def _series(one: Series, name: str, ids: Sequence[str]) -> dict[str, Any]:
-    identity = one.cell.identity
+    identity = one.identity
     return {
         "cell_key": identity.cell_key,
         "name": name,
-        "simulated": one.cell.simulated,
+        "simulated": one.cell.load.simulated,
         "model": one.model,
         "model_digest": identity.model,
         "threads": identity.threads,
@@ -147,11 +145,11 @@ def _series(one: Series, name: str, ids: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _quality(one: QualitySeries, ids: Sequence[str]) -> dict[str, Any]:
-    identity = one.load.identity
+def _quality(one: QualitySeries, name: str, ids: Sequence[str]) -> dict[str, Any]:
+    identity = one.identity
     return {
         "load_key": identity.cell_key,
-        "name": one.load.name(),
+        "name": name,
         "model": one.model,
         "model_digest": identity.model,
         "threads": identity.threads,

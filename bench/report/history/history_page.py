@@ -1,7 +1,5 @@
 """history.html: one file without requests; sentences first, then a small chart per series, then the figures."""
 
-from __future__ import annotations
-
 import math
 from typing import Any, NamedTuple
 

@@ -1,22 +1,23 @@
 """The sentences of a history, in the language that is chosen: what the page, Markdown, the terminal and JSON share."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 
 from bench.analyse.change_points import LEAST_RUNS
 from bench.analyse.conditions import Change
 from bench.analyse.grouping import group_by
+from bench.analyse.machine_runs import MachineRun
 from bench.analyse.read_history import LeftOut, MachineHistory
-from bench.analyse.timeline import Drift, History, Move, QualitySeries, QualityStep, ReadRun, Series, Turn
+from bench.analyse.timeline import Drift, History, Move, QualitySeries, QualityStep, Series, Turn
 from bench.metrics import METRICS
-from bench.report.compare.comparison_figures import between, signed
+from bench.report.compare.comparison_figures import between, short_cell_name, signed
 from bench.report.compare.comparison_quality import now
 from bench.report.compare.recorded import condition, value
 from bench.report.format import and_more, factor, few, in_brackets, interval, listed, number, percent, plural
 from bench.report.language import gettext as _
+from bench.report.names import Naming, name_all
 from bench.report.sitting_words import carried_on
 
 _MOST_NAMED = 3
@@ -25,16 +26,20 @@ _MOST_CHANGES = 12
 
 def series_names(history: History) -> list[str]:
     """A name for each series; model, threads and prompts are named where they tell series apart."""
-    identities = [one.cell.identity for one in history.series]
+    identities = [one.identity for one in history.series]
     models, threads, prompts = (
         len({getattr(identity, name) for identity in identities}) > 1 for name in ("model", "threads", "prompts")
     )
-    return [_series_name(one, model=models, threads=threads, prompts=prompts) for one in history.series]
+    naming = cache(lambda run: name_all(history.runs[run].analysis))
+    return [
+        _series_name(one, naming(one.points[-1].run), model=models, threads=threads, prompts=prompts)
+        for one in history.series
+    ]
 
 
-def _series_name(one: Series, *, model: bool, threads: bool, prompts: bool) -> str:
-    identity = one.cell.identity
-    parts = [one.cell.name()]
+def _series_name(one: Series, naming: Naming, *, model: bool, threads: bool, prompts: bool) -> str:
+    identity = one.identity
+    parts = [short_cell_name(one.cell, naming)]
     if model:
         parts.append(_("model {name}").format(name=one.model))
     if threads and identity.threads:
@@ -44,6 +49,12 @@ def _series_name(one: Series, *, model: bool, threads: bool, prompts: bool) -> s
     if prompts:
         parts.append(_prompt_set(identity.prompts))
     return ", ".join(parts)
+
+
+def load_name(one: QualitySeries, history: History) -> str:
+    """The name of the load of a series of quality."""
+    newest, _quality = one.points[-1]
+    return name_all(history.runs[newest].analysis).of(one.load)
 
 
 def _prompt_set(place: int) -> str:
@@ -102,7 +113,7 @@ def notes(view: MachineHistory) -> Iterator[str]:
     if interrupted:
         message = _("carried on after an interruption, so of several sittings, which may differ as runs do: {runs}")
         yield message.format(runs=few(interrupted, _MOST_NAMED))
-    lost = [(run.run_id, sum(cell.lost_blocks > 0 for cell in run.cells)) for run in runs]
+    lost = [(run.run_id, sum(cell.lost_blocks > 0 for cell in run.analysis.cells)) for run in runs]
     if named := [_("{run} ({cells})").format(run=run, cells=_cells(count)) for run, count in lost if count]:
         message = _("not all blocks were measured in {runs}; these points are estimated from the other blocks")
         yield message.format(runs=few(named, _MOST_NAMED))
@@ -119,16 +130,16 @@ def notes(view: MachineHistory) -> Iterator[str]:
         yield _("nothing was measured in these runs")
 
 
-def _new_prompts(runs: Sequence[ReadRun]) -> Iterator[str]:
+def _new_prompts(runs: Sequence[MachineRun]) -> Iterator[str]:
     """Each run that was the first to use a later prompt set, with the prompt lengths concerned."""
     known: set[tuple[str, int, int]] = set()
     for run in runs:
         new: dict[int, list[int]] = {}
-        for cell in run.cells:
-            key = cell.identity.model, cell.prompt_tokens, cell.identity.prompts
-            if cell.identity.prompts > 1 and key not in known:
+        for length, prompts in run.prompt_sets.items():
+            key = run.model_digest or run.model, length, prompts
+            if prompts > 1 and key not in known:
                 known.add(key)
-                new.setdefault(cell.identity.prompts, []).append(cell.prompt_tokens)
+                new.setdefault(prompts, []).append(length)
         for prompts, lengths in sorted(new.items()):
             yield _("{run} ({day}; {lengths} prompt tokens, {prompts})").format(
                 run=run.run_id,
@@ -225,7 +236,7 @@ def _places(value: float) -> int:
 
 def cause(turn: Turn | QualityStep) -> str:
     """What differs where cells changed: in common and in their own venvs first, then how much in other ones."""
-    own = [change for change in turn.changes if not change.backends or set(change.backends) & set(turn.backends)]
+    own = [change for change in turn.changes if not change.backends or set(change.backends) & set(turn.venvs)]
     elsewhere = len(turn.changes) - len(own)
     packages = plural(elsewhere, "{count} package", "{count} packages")
     if not own and not elsewhere:
@@ -277,7 +288,7 @@ def _slow_sentence(history: History, drifts: Sequence[Drift], names: Sequence[st
 
 def quality_sentences(history: History) -> list[str]:
     """A sentence for the steps of one stack between two runs, in the order of the runs."""
-    steps = [(step, one.load.name()) for one in history.qualities for step in one.steps]
+    steps = [(step, load_name(one, history)) for one in history.qualities for step in one.steps]
     steps.sort(key=lambda pair: (pair[0].after, pair[0].before))
     groups = group_by(steps, lambda pair: replace(pair[0], ratio=None if pair[0].ratio is None else 1.0))
     return [_quality_sentence(history, own) for own in groups.values()]

@@ -137,6 +137,16 @@ def test_of_shards_those_that_the_index_names_are_taken(hub: Hub, tmp_path: Path
     assert hub.files() == sorted(wanted)
 
 
+def test_an_index_of_many_tensors_is_read(hub: Hub, tmp_path: Path, user: User) -> None:
+    """A model of hundreds of experts has an index that is larger than any other configuration may be."""
+    folder = write_model(tmp_path / "experts", shards=True)
+    index = folder / "model.safetensors.index.json"
+    larger = {"metadata": {"note": "x" * 17_000_000}, **json.loads(index.read_text("utf-8"))}
+    index.write_text(json.dumps(larger), "utf-8")
+    hub.add(NAME, folder, COMMIT)
+    assert user.preparer().model().facts.parameters == 64
+
+
 def test_the_plan_knows_the_model_before_it_is_here(hub: Hub, tmp_path: Path, user: User) -> None:
     folder = write_model(tmp_path / "counted", rows=1000)
     hub.add(NAME, folder, COMMIT, parameters={"F32": 4032})

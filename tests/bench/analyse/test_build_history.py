@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from bench.analyse.build_history import build_history
-from bench.analyse.conditions import Change, Prompts
-from bench.analyse.results import CellResult, LoadResult
-from bench.analyse.timeline import History, ReadRun, Series, read_analysis
+from bench.analyse.conditions import Change
+from bench.analyse.machine_runs import MachineRun, machine_run
+from bench.analyse.results import CellResult, LoadResult, Prompts
+from bench.analyse.timeline import History, Series
 from tests.support.analyses import made_cell, made_load, made_run
 
 FIRST = datetime(2026, 11, 1, tzinfo=UTC)
@@ -26,9 +27,9 @@ def cell(night: int, level: float, load: LoadResult = ORT, prompt_tokens: int = 
     return made_cell([level * noise.lognormvariate(0, 0.01)] * 3, prompt_tokens, load)
 
 
-def read_run(night: int, cells: Sequence[CellResult], prompts: Prompts | None = None, **record: Any) -> ReadRun:
+def read_run(night: int, cells: Sequence[CellResult], prompts: Prompts | None = None, **record: Any) -> MachineRun:
     run, created_at = made_run(f"run{night:02}", cells, **record), FIRST + timedelta(days=night)
-    return read_analysis(run, prompts or {}, f"run{night:02}", created_at, lambda one: lambda: one.cell_key)
+    return machine_run(f"run{night:02}", created_at, replace(run, prompts=prompts or {}), scores=True)
 
 
 def of_nights(count: int, cells: Callable[[int], Sequence[CellResult]], record: Any = lambda night: {}) -> History:
@@ -94,7 +95,7 @@ def test_a_series_begins_anew_with_other_prompts(prompts: Sequence[Prompts], exp
 
 
 def test_other_prompts_of_one_length_leave_the_other_lengths_alone() -> None:
-    def run(night: int, short: str) -> ReadRun:
+    def run(night: int, short: str) -> MachineRun:
         cells = [cell(night, 10, prompt_tokens=length) for length in (8, 32)]
         return read_run(night, cells, {**asked(short, prompt_tokens=8), **asked("333333")})
 
@@ -104,7 +105,7 @@ def test_other_prompts_of_one_length_leave_the_other_lengths_alone() -> None:
 
 def test_variants_are_counted_and_left_out() -> None:
     run = read_run(0, [cell(0, 10), cell(0, 10, made_load(variant="a"))])
-    assert (len(run.cells), run.variants) == (1, 1)
+    assert (len(run.analysis.cells), run.variants) == (1, 1)
 
 
 def test_no_run_gives_an_empty_history() -> None:
@@ -145,7 +146,7 @@ def test_a_cell_that_some_runs_left_out_changes_with_the_others() -> None:
         return [cell(night, level), *([cell(night, level, OPENVINO)] if night % 2 else [])]
 
     (turn,) = of_nights(20, cells).turns
-    assert (turn.before, turn.after, turn.backends) == (9, 10, ("openvino-genai", "ort-genai"))
+    assert (turn.before, turn.after, turn.venvs) == (9, 10, ("openvino-genai", "ort-genai"))
 
 
 def test_a_drift_is_no_turn() -> None:

@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from bench.analyse.conditions import (
@@ -23,6 +22,7 @@ from bench.analyse.conditions import (
     run_changes,
     surroundings,
     variant_changes,
+    venv_of,
 )
 from bench.analyse.results import RunAnalysis
 from tests.support.analyses import made_load, made_run, packages
@@ -36,6 +36,10 @@ RECORD: dict[str, Any] = {
     "project": {"git_commit": "aaa"},
     "venvs": packages(numpy="2.4"),
 }
+
+
+def ends(found: Sequence[Change]) -> dict[str, tuple[str, str]]:
+    return {one.name: one.ends for one in found}
 
 
 @pytest.mark.parametrize(
@@ -131,28 +135,19 @@ def test_another_environment_tells_runs_apart() -> None:
     assert alike(RECORD, loads[0]) != alike(RECORD, loads[1])
 
 
-class Asked:
-    """Stands in for a stored run that asked these prompts of eight tokens: name -> digest."""
-
-    def __init__(self, **prompts: str) -> None:
-        self.prompts = prompts
-
-    def table(self, name: str, columns: list[str]) -> pa.Table:
-        values = ([8] * len(self.prompts), list(self.prompts), list(self.prompts.values()))
-        return pa.table(dict(zip(columns, values, strict=True)))
-
-
 @pytest.mark.parametrize(
     ("base", "head", "counts"),
     [
-        (Asked(a="1", b="2"), Asked(a="1", b="2"), None),
-        (Asked(a="1", b="2"), Asked(b="2", c="3"), None),
-        (Asked(a="1", b="2"), Asked(a="1", b="9"), (2, 1)),
+        ({"a": "1", "b": "2"}, {"a": "1", "b": "2"}, None),
+        ({"a": "1", "b": "2"}, {"b": "2", "c": "3"}, None),
+        ({"a": "1", "b": "2"}, {"a": "1", "b": "9"}, (2, 1)),
     ],
     ids=["the same", "others beside", "one has other ids"],
 )
-def test_prompts_of_one_name_must_have_the_same_ids(base: Any, head: Any, counts: tuple[int, int] | None) -> None:
-    found = prompts_differ(base, head)
+def test_prompts_of_one_name_must_have_the_same_ids(
+    base: dict[str, str], head: dict[str, str], counts: tuple[int, int] | None
+) -> None:
+    found = prompts_differ({8: base}, {8: head})
     assert (found and (found.base, found.head)) == counts
 
 
@@ -185,6 +180,34 @@ def test_a_variant_has_the_packages_of_its_own_venv() -> None:
     venvs = {f"ort-genai ({side})": {"packages": {"numpy": side}} for side in "ab"}
     record = RECORD | {"venvs": venvs}
     assert alike(record, made_load(variant="a")) != alike(record, made_load(variant="b"))
+
+
+@pytest.mark.parametrize(
+    ("venvs", "device", "variant", "found"),
+    [
+        (["ort-genai", "openvino-genai"], "DML", "", "ort-genai"),
+        (["ort-genai (CPU)", "ort-genai (DML)"], "DML", "", "ort-genai (DML)"),
+        (["ort-genai (OPENVINO.CPU)", "ort-genai (DML)"], "OPENVINO.GPU", "", "ort-genai (OPENVINO.CPU)"),
+        (["ort-genai (a, CPU)", "ort-genai (a, DML)", "ort-genai (b)"], "DML", "a", "ort-genai (a, DML)"),
+        (["ort-genai (a, CPU)", "ort-genai (a, DML)", "ort-genai (b)"], "DML", "b", "ort-genai (b)"),
+        ([], "DML", "", "ort-genai"),
+    ],
+)
+def test_the_venv_of_a_load_is_told_by_its_device_where_a_stack_has_several(
+    venvs: Sequence[str], device: str, variant: str, found: str
+) -> None:
+    load = replace(made_load(variant=variant), device_requested=device)
+    assert venv_of({"venvs": dict.fromkeys(venvs)}, load) == found
+
+
+def test_packages_of_a_device_with_a_venv_of_its_own_tell_runs_apart() -> None:
+    records = [
+        RECORD | {"venvs": {f"ort-genai ({device})": {"packages": {"numpy": own}} for device, own in versions.items()}}
+        for versions in ({"CPU": "1", "DML": "1"}, {"CPU": "1", "DML": "2"})
+    ]
+    on_cpu, on_gpu = (replace(made_load(), device_requested=device) for device in ("CPU", "DML"))
+    assert alike(records[0], on_cpu) == alike(records[1], on_cpu)
+    assert alike(records[0], on_gpu) != alike(records[1], on_gpu)
 
 
 FIRST = {"began_at": "2026-11-22T10:00:00+00:00", "ended_at": "2026-11-22T10:40:00+00:00", "reason": "killed"}
@@ -305,17 +328,17 @@ def test_what_changed_between_two_runs_is_listed_by_name() -> None:
         }
         for version in "12"
     )
-    assert run_changes(run_of(before), run_of(after)) == {"driver of NPU": ("1", "2"), "a (one, two)": ("1", "2")}
+    assert ends(run_changes(run_of(before), run_of(after))) == {"driver of NPU": ("1", "2"), "a (one, two)": ("1", "2")}
 
 
 def test_a_package_that_one_run_lacks_is_none_there() -> None:
     before, after = venvs_with(one={"a": "1", "old": "1"}), venvs_with(one={"a": "1"})
-    assert run_changes(run_of(before), run_of(after)) == {"old (one)": ("1", "none")}
+    assert ends(run_changes(run_of(before), run_of(after))) == {"old (one)": ("1", "none")}
 
 
 def test_what_is_said_as_a_mismatch_is_not_listed_again() -> None:
     before, after = (recorded_machine(power_source=source, governor=source) for source in ("mains", "battery"))
-    assert run_changes(run_of({**before, "schema_version": 2}), run_of({**after, "schema_version": 3})) == {}
+    assert ends(run_changes(run_of({**before, "schema_version": 2}), run_of({**after, "schema_version": 3}))) == {}
 
 
 def test_variants_differ_in_what_lies_in_their_venvs() -> None:
@@ -324,7 +347,7 @@ def test_variants_differ_in_what_lies_in_their_venvs() -> None:
         "ort-genai (b)": {"python": "3.13.0", "packages": {"onnxruntime-genai": "0.18", "numpy": "2.4"}},
         "transformers": {"packages": {"torch": "2"}},
     }
-    assert variant_changes(run_of({"venvs": venvs})) == {
+    assert ends(variant_changes(run_of({"venvs": venvs}))) == {
         "Python (ort-genai)": ("3.12.1", "3.13.0"),
         "gone (ort-genai)": ("1", "none"),
         "onnxruntime-genai (ort-genai)": ("0.17", "0.18"),
@@ -333,26 +356,31 @@ def test_variants_differ_in_what_lies_in_their_venvs() -> None:
 
 def test_variants_with_a_venv_per_device_differ_in_each() -> None:
     venvs = {f"ort-genai ({side}, DML)": {"packages": {"numpy": side}} for side in "ab"}
-    assert variant_changes(run_of({"venvs": venvs})) == {"numpy (ort-genai, DML)": ("a", "b")}
+    assert ends(variant_changes(run_of({"venvs": venvs}))) == {"numpy (ort-genai, DML)": ("a", "b")}
 
 
 def test_a_variant_whose_packages_are_not_known_differs_in_nothing() -> None:
     venvs = {"ort-genai (a)": {"packages": {"numpy": "2"}}, "ort-genai (b)": {"failed": ["it does not list them"]}}
-    assert variant_changes(run_of({"venvs": venvs})) == {}
+    assert ends(variant_changes(run_of({"venvs": venvs}))) == {}
 
 
 def test_an_empty_venv_of_a_record_edited_by_hand_breaks_nothing() -> None:
-    assert run_changes(run_of({"venvs": {"one": None}}), run_of(venvs_with(one={"a": "1"}))) == {}
+    assert ends(run_changes(run_of({"venvs": {"one": None}}), run_of(venvs_with(one={"a": "1"})))) == {}
 
 
-def test_what_a_run_records_is_found_by_the_name_of_a_change() -> None:
+def test_what_a_run_records_is_found_by_what_a_change_is_of() -> None:
     venvs = {"x": {"packages": {"numpy": "1"}}, "y": {"packages": {"numpy": "1"}}, "z": {"packages": {"numpy": "2"}}}
     record = run_of({"machine": {"kernel": "6.8"}, "venvs": venvs})
 
-    assert recorded(record, "kernel") == "6.8"
-    assert recorded(record, "numpy (x, y)") == "1"
-    assert recorded(record, "numpy (x, z)") == "1 and 2"
-    assert recorded(record, "numpy (w)") is None
+    assert recorded(record, "kernel", ()) == "6.8"
+    assert recorded(record, "numpy", ("x", "y")) == "1"
+    assert recorded(record, "numpy", ("x", "z")) == "1 and 2"
+    assert recorded(record, "numpy", ("w",)) is None
+
+
+def test_a_venv_whose_name_holds_a_comma_is_found_too() -> None:
+    record = run_of({"venvs": {"ort-genai (a, DML)": {"packages": {"numpy": "1"}}}})
+    assert recorded(record, "numpy", ("ort-genai (a, DML)",)) == "1"
 
 
 # -- variables of the environment
@@ -360,7 +388,7 @@ def test_what_a_run_records_is_found_by_the_name_of_a_change() -> None:
 
 def test_a_variable_that_was_set_in_one_run_alone_is_a_change() -> None:
     before, after = run_of({}, {"OMP_NUM_THREADS": "2"}), run_of({}, {"OMP_NUM_THREADS": "2", "KMP_BLOCKTIME": "0"})
-    assert run_changes(before, after) == {"KMP_BLOCKTIME (one)": ("none", "0")}
+    assert ends(run_changes(before, after)) == {"KMP_BLOCKTIME (one)": ("none", "0")}
 
 
 def test_a_variable_of_another_value_is_a_change() -> None:
@@ -369,17 +397,19 @@ def test_a_variable_of_another_value_is_a_change() -> None:
 
 
 def test_where_no_variable_was_set_one_that_is_set_later_is_a_change() -> None:
-    assert run_changes(run_of({}, {}), run_of({}, {"LD_PRELOAD": "x.so"})) == {"LD_PRELOAD (one)": ("none", "x.so")}
+    assert ends(run_changes(run_of({}, {}), run_of({}, {"LD_PRELOAD": "x.so"}))) == {
+        "LD_PRELOAD (one)": ("none", "x.so")
+    }
 
 
 def test_a_run_that_recorded_no_variables_differs_in_none() -> None:
     record = venvs_with(one={"a": "1"})
-    assert run_changes(run_of(record, None), run_of(record, {"OMP_NUM_THREADS": "2"})) == {}
+    assert ends(run_changes(run_of(record, None), run_of(record, {"OMP_NUM_THREADS": "2"}))) == {}
 
 
 def test_variants_differ_in_their_variables_too() -> None:
     run = run_of({}, {"MKL_CBWR": "AVX2"}, {}, variants=("a", "b"))
-    assert variant_changes(run) == {"MKL_CBWR (one)": ("AVX2", "none")}
+    assert ends(variant_changes(run)) == {"MKL_CBWR (one)": ("AVX2", "none")}
 
 
 def test_a_limit_that_was_lifted_is_a_change() -> None:

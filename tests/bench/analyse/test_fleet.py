@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +16,8 @@ from bench.analyse.fleet_machine import Machine, Tried, generation_of, read_mach
 from bench.analyse.interval import between_runs, paired
 from bench.analyse.read_fleet import Wanted
 from bench.analyse.results import CellResult, Costs, Finding, RunAnalysis
-from bench.report.compare.comparison_figures import namers
 from bench.report.fleet.fleet_view import columns, view_fleet
+from bench.report.history.history_text import series_names
 from tests.support.analyses import made_cell, made_load, made_quality, made_run
 from tests.support.fleets import LOADS, FleetRun, ask_otherwise, made_machine, write_lab, write_machine_run
 
@@ -163,9 +164,9 @@ def test_what_a_run_does_not_record_keeps_nothing_apart() -> None:
 
 def test_prompts_with_other_ids_are_kept_apart() -> None:
     cells = [made_cell(SLOW, 32)]
-    base = made_machine("base", [made_run("1", cells)], prompts={32: {"a": "x", "b": "y"}})
-    same = made_machine("same", [made_run("2", cells)], prompts={32: {"a": "x"}})
-    other = made_machine("other", [made_run("3", cells)], prompts={32: {"a": "z", "b": "y"}})
+    base = made_machine("base", [replace(made_run("1", cells), prompts={32: {"a": "x", "b": "y"}})])
+    same = made_machine("same", [replace(made_run("2", cells), prompts={32: {"a": "x"}})])
+    other = made_machine("other", [replace(made_run("3", cells), prompts={32: {"a": "z", "b": "y"}})])
     (question,) = fleet_of(base, same, other).questions
     assert [[(one.why, one.head) for one in figure.apart] for figure in question.figures] == [[], [], [("prompts", 1)]]
 
@@ -229,7 +230,7 @@ def test_energy_is_told_where_it_was_counted_and_never_of_what_is_simulated() ->
 
 
 def read(*folders: Path, newest: int = 20) -> Machine:
-    return read_machine(folders[-newest:], ("m", "m", ()), len(folders), 0.03, namers)
+    return read_machine(folders[-newest:], ("m", "m", ()), len(folders), 0.03)
 
 
 @pytest.fixture(scope="module")
@@ -249,6 +250,16 @@ def test_a_run_that_cannot_be_read_is_left_out(tmp_path: Path) -> None:
     (bad / "run.json").write_text("{", "utf-8")
     machine = read(good, bad)
     assert (machine.read, len(machine.left_out), [one.run_id for one in machine.standing]) == (1, 1, [good.name])
+
+
+def test_cells_of_a_load_that_nothing_names_are_read_too(tmp_path: Path) -> None:
+    folder = write_machine_run(tmp_path, "m", 1, loads=LOADS[:1], prompt_tokens=(32,))
+    record = json.loads((folder / "run.json").read_text("utf-8"))
+    (folder / "run.json").write_text(json.dumps({**record, "plan": None}), "utf-8")
+    for file in (folder / "loads").glob("*"):
+        file.unlink()
+    (standing,) = read(folder).standing
+    assert [cell.load.label for cell in standing.analysis.cells] == ["unknown"]
 
 
 def test_a_driver_at_which_figures_changed_splits_the_history(lab: Path) -> None:
@@ -338,7 +349,7 @@ def test_other_prompts_of_stored_runs_are_told(tmp_path: Path) -> None:
 def test_a_load_is_named_as_reports_name_it(tmp_path: Path) -> None:
     machine = read(*(write_machine_run(tmp_path, "m", night, loads=LOADS[:1]) for night in range(2)))
     assert machine.history is not None
-    assert {one.cell.name() for one in machine.history.series} == {
+    assert {*series_names(machine.history)} == {
         "openvino-genai CPU int4, 32+64",
         "openvino-genai CPU int4, 128+64",
     }

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bench.analyse.build_history import build_history
+from bench.analyse.machine_runs import MachineRun, machine_run
 from bench.analyse.quality import Quality
-from bench.analyse.timeline import History, QualitySeries, ReadRun, read_analysis
+from bench.analyse.timeline import History, QualitySeries
 from tests.support.analyses import made_cell, made_load, made_quality, made_run, packages, with_quality
 
 FIRST = datetime(2026, 11, 1, tzinfo=UTC)
@@ -16,10 +17,10 @@ TEXTS = (8.0, 12.0, 20.0)
 
 def read_run(
     night: int, quality: Quality | None, artifact: str = "a", version: str = "1", variant: str = ""
-) -> ReadRun:
+) -> MachineRun:
     cells = [made_cell([10.0, 10.0], load=made_load(variant=variant))]
     run = with_quality(made_run(f"run{night}", cells, venvs=packages(ort=version)), quality, artifact)
-    return read_analysis(run, {}, f"run{night}", FIRST + timedelta(days=night), lambda one: lambda: one.cell_key)
+    return machine_run(f"run{night}", FIRST + timedelta(days=night), run, scores=True)
 
 
 def history(*qualities: Quality | None) -> History:

@@ -55,6 +55,22 @@ def test_what_is_being_made_stays(tmp_path: Path) -> None:
     assert [item.path for item in stayed] == [store.artifacts / KEY.folder]
 
 
+def test_what_a_user_may_not_lock_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = fill(tmp_path)
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(ArtifactStore, "lock", refused)
+    assert [item.path for item in remove_kept(tmp_path, kept(tmp_path))] == [store.artifacts / KEY.folder]
+
+
+@pytest.mark.parametrize("text", ["[]", "{", "7"])
+def test_what_has_no_manifest_is_listed_as_damaged(tmp_path: Path, text: str) -> None:
+    (fill(tmp_path).artifacts / KEY.folder / "manifest.json").write_text(text, encoding="utf-8")
+    assert [(item.kind, item.model) for item in kept(tmp_path)] == [("damaged", "-")]
+
+
 def test_without_being_asked_nothing_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(tmp_path)
     monkeypatch.setenv("AIPC_BENCH_CACHE", str(tmp_path))

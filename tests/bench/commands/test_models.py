@@ -8,19 +8,19 @@ from pathlib import Path
 import pytest
 
 from bench.commands import models
-from bench.errors import PrepareError
+from bench.errors import BenchError, MachineError, PrepareError
 from bench.prepare.prompts import PromptBook
 from tests.support.preparers import Preparer
 
-Prepare = Callable[[str], tuple[int, list[str]]]
+Prepare = Callable[..., tuple[int, list[str]]]
 
 
 @pytest.fixture
 def prepare(monkeypatch: pytest.MonkeyPatch) -> Prepare:
     """Prepares int4 for two stacks; returns the exit status and the formats that were made."""
 
-    def run(refused: str) -> tuple[int, list[str]]:
-        preparer = Preparer(refused)
+    def run(refused: str, error: type[BenchError] = PrepareError) -> tuple[int, list[str]]:
+        preparer = Preparer(refused, error)
         monkeypatch.setattr(models, "preparation_for", lambda *_: preparer)
         flags = ("--backend", "openvino-genai,ort-genai", "--precision", "int4", "--device", "CPU", "--no-quality")
         return models.main(flags), preparer.made
@@ -32,10 +32,11 @@ def test_all_that_a_sweep_needs_is_made(prepare: Prepare) -> None:
     assert prepare("nothing") == (0, ["openvino-ir", "ort-genai"])
 
 
+@pytest.mark.parametrize("error", [PrepareError, MachineError])
 def test_a_conversion_that_fails_does_not_keep_the_others_from_being_made(
-    prepare: Prepare, capsys: pytest.CaptureFixture[str]
+    prepare: Prepare, error: type[BenchError], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert prepare("openvino-ir") == (PrepareError("").exit_status, ["ort-genai"])
+    assert prepare("openvino-ir", error) == (error.exit_status, ["ort-genai"])
     assert "error: openvino-ir cannot be made of it" in capsys.readouterr().err
 
 

@@ -26,7 +26,10 @@ from bench.run import machine_lock, score_stored
 from bench.run.doctor.readiness import Readiness
 from bench.run.doctor.system import SystemFacts
 from bench.run.machine_lock import MachineLock
-from bench.store.reader import open_run
+from bench.store.digests import differences, record_digests
+from bench.store.files import write_json
+from bench.store.reader import StoredRun, open_run
+from bench.store.schema import PIECES
 from bench.store.writer import replace_rows
 from tests.support.rows import quality_row
 from tests.support.stored_runs import FakeRun
@@ -96,6 +99,21 @@ def test_the_newest_run_is_scored_and_reported(tmp_path: Path, ask: Asked) -> No
     status, said = ask()
     assert (status, ask.reported, {row["status"] for row in ask.rows}) == (0, True, {"ok"})
     assert "quality 2 of 2: simulated CPU int8" in said
+
+
+def test_a_run_that_ctrl_c_leaves_with_other_files_has_their_digests(
+    tmp_path: Path, ask: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, simulated(1.0))
+    record_digests(path)
+
+    def stopped(run: StoredRun, *_: object) -> None:
+        write_json(run.path / PIECES, {"1": "one"})
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(score_stored, "keep_pieces", stopped)
+    assert ask()[0] == 130
+    assert differences(path) == []
 
 
 def test_what_was_scored_before_is_replaced_and_what_was_not_asked_again_stays(tmp_path: Path, ask: Asked) -> None:

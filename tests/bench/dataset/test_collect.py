@@ -8,7 +8,8 @@ import shutil
 import stat
 import zipfile
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pyarrow.parquet as pq
 import pytest
@@ -17,9 +18,10 @@ from filelock import FileLock
 from bench.analyse.run import analyse_run
 from bench.commands.collect import main
 from bench.dataset import partitions, sources
+from bench.dataset.mirror import publish
 from bench.errors import NewerSchemaError, StoreError, UsageError
 from bench.store.compact import compact
-from bench.store.dataset import MANIFEST, open_dataset
+from bench.store.dataset import MANIFEST, Manifest, open_dataset
 from bench.store.digests import differences, record_digests
 from bench.store.files import write_table
 from bench.store.lookup import all_folders, find_folders
@@ -508,3 +510,18 @@ def test_rows_of_several_runs_in_a_row_group_are_refused(dataset: Path) -> None:
     pq.write_table(pq.ParquetFile(file).read(), file)
     with pytest.raises(StoreError, match="a row group holds rows of several runs"):
         list(open_run(dataset / FIRST).batches("generations", ["itl_ns"]))
+
+
+def test_a_store_that_removes_nothing_has_taken_the_runs_all_the_same(tmp_path: Path) -> None:
+    written: list[str] = []
+
+    def refuse(names: list[str]) -> None:
+        raise StoreError(f"cannot reach s3://lab: it removes nothing, not {names}")
+
+    (tmp_path / MANIFEST).write_text("{}", "utf-8")
+    old = "loads/machine=m/month=2026-11/0a.parquet"
+    store = SimpleNamespace(
+        names=lambda: [old], send=lambda *_: None, write=lambda name, _: written.append(name), remove=refuse
+    )
+    publish(cast("Any", store), tmp_path, Manifest())
+    assert written == [MANIFEST]

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from bench.commands import fleet
 from bench.commands.fleet_run import worst
 from bench.errors import MachineError, UsageError
-from bench.fleet import connection
+from bench.fleet import connection, desk
 from bench.fleet.connection import address_of, refuse_other_version, security_for, version
-from bench.fleet.desk import chosen
+from bench.fleet.desk import Desk, Machine, Request, chosen
+from bench.fleet.machine import own_resource
 
 THERE = {"nuc-3": ("tls://a", ("lunar-lake",)), "nuc-4": ("tls://b", ("lunar-lake", "beta")), "beta": ("tls://c", ())}
 
@@ -121,3 +127,56 @@ def test_what_cannot_be_is_refused_in_one_line(
     assert said in error
     assert error.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+class Cluster:
+    """A scheduler whose machines are asked and never answer; ``goes`` leaves once it has been asked."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, goes: str) -> None:
+        self.there: dict[str, tuple[str, tuple[str, ...]]] = dict.fromkeys(("m1", "m2"), ("tls://a", ()))
+        self.goes = goes
+        self.now_s = 0.0
+        monkeypatch.setattr(desk, "connect", lambda *_: nullcontext(self))
+        monkeypatch.setattr(desk, "time", self)
+
+    def run_on_scheduler(self, _: object) -> dict[str, tuple[str, tuple[str, ...]]]:
+        return self.there
+
+    def subscribe_topic(self, *_: object) -> None:
+        pass
+
+    def submit(self, task: Any, *_: object, resources: Mapping[str, float], **__: object) -> Any:
+        """Preparing ends at once where nobody goes; a machine that is gone answers nothing."""
+        if own_resource(self.goes) in resources:
+            del self.there[self.goes]
+            return SimpleNamespace(done=lambda: False, cancel=lambda **_: None)
+        told = {"status": 0, "error": "", "artifacts": {}}
+        return SimpleNamespace(done=lambda: True, exception=lambda: None, result=lambda: told)
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
+    time_ns = staticmethod(time.time_ns)
+
+
+def asks(said: list[str]) -> Desk:
+    request = Request("r1", (), None)
+    machines = [Machine("m1"), Machine("m2")]
+    return Desk("tls://desk:8786", cast("Any", None), request, 60.0, said.append, lambda _: None, machines)
+
+
+def test_a_machine_that_goes_while_it_converts_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster(monkeypatch, goes="m1")
+    with pytest.raises(MachineError, match="--prepare-once: m1 was away for 60 s, and is given up"):
+        asks([]).prepare("m1")
+    assert cluster.now_s == 60.0
+
+
+def test_one_that_goes_while_it_copies_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    Cluster(monkeypatch, goes="m2")
+    asks(said).prepare("m1")
+    assert said[-1].endswith("copies nothing, and makes what it lacks itself: was away for 60 s, and is given up")

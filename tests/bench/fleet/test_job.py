@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import sys
 import threading
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from filelock import FileLock
 
+from bench.fleet import machine
 from bench.fleet.job import Job
 
 SAYS = "import sys; print('run        r1'); print(*sys.argv[1:]); print('error: it broke'); sys.exit({status})"
@@ -74,6 +78,49 @@ def test_two_that_wait_for_it_have_it_measured_once(tmp_path: Path) -> None:
         thread.join(300)
     assert one.status == 0
     assert (one.folder / "output.txt").read_text("utf-8").splitlines() == ["begun"]
+
+
+def test_one_that_another_process_has_just_ended_is_no_failure_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = job(tmp_path, "")
+
+    class Ended:
+        """A process that has found the lock of the job held."""
+
+        returncode = 0
+
+        def __init__(self, _: object) -> None:
+            monkeypatch.setattr(Job, "_held", ends_meanwhile)
+
+        def poll(self) -> int:
+            return 0
+
+        wait = poll
+
+    def ends_meanwhile(self: Job) -> bool:
+        (self.folder / "status").write_text("3", "utf-8")
+        return False
+
+    monkeypatch.setattr("bench.fleet.job.subprocess.Popen", Ended)
+    list(one.wait())
+    assert one.status == 3
+
+
+def test_what_two_desks_ask_at_once_is_planned_by_the_sweep_file_of_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = machine.Place("m1", (), tmp_path / "jobs", tmp_path / "results", (), ())
+
+    worker = cast("Any", SimpleNamespace(place=place))
+
+    def plan(arguments: list[str], _: Path) -> list[str]:
+        if arguments[0] == "first":
+            asyncio.run(machine.describe(["second"], "blocks = 2", worker))
+        return [Path(arguments[2]).read_text("utf-8")]
+
+    monkeypatch.setattr(machine, "_plan", plan)
+    assert asyncio.run(machine.describe(["first"], "blocks = 1", worker))["lines"] == ["blocks = 1"]
 
 
 @pytest.mark.process

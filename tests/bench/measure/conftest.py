@@ -6,6 +6,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,12 +17,13 @@ import pytest
 from bench import PROJECT_ROOT
 from bench.measure.attempt import LoadPlan, RunFacts
 from bench.measure.child_process import Launch
+from bench.measure.prompt_keys import prompts_of_visit
 from bench.measure.visit import Visit
 from bench.measure.worker import Timeouts, WorkerProcess
 from bench.plan.options import Options
 from bench.plan.plan import make_plan
 from bench.plan.venvs import Venv
-from bench.prepare.prompts import PromptBook, PromptKey
+from bench.prepare.prompts import PromptBook
 from bench.store.reader import open_run
 from bench.store.writer import RunWriter
 
@@ -160,8 +162,6 @@ def kit(tmp_path: Path, make_options: MakeOptions) -> Iterator[Callable[..., Kit
         load_plan: LoadPlan | None = None,
         stopping: Callable[[], bool] = lambda: False,
         threads: int | None = None,
-        allow_fallback: bool = False,
-        retry_crashed: bool = False,
         memory_cap_bytes: int | None = None,
         say: Callable[[str], None] = lambda _: None,
     ) -> Kit:
@@ -172,35 +172,24 @@ def kit(tmp_path: Path, make_options: MakeOptions) -> Iterator[Callable[..., Kit
             *(part for option in quick for part in ("--load-option", f"simulated.{option}")),
         )
         planned = make_plan(options).visits[0]
-        most = options.max_warmups if "--max-warmups" in arguments else options.warmups
-        ordinals = range(-most, options.repeats)
-        wanted = [
-            PromptKey(cell.prompt_tokens, ordinal, row)
-            for cell in planned.cells
-            for ordinal in ordinals
-            for row in range(cell.batch_size)
-        ]
+        if "--max-warmups" not in arguments:
+            options = replace(options, max_warmups=options.warmups)
         facts = RunFacts(
             machine_id="0" * 16,
             model="none (simulated)",
             model_digest=None,
             threads=threads,
-            repeats=options.repeats,
-            warmups=options.warmups,
-            max_warmups=most,
-            warmup_new_tokens=options.warmup_new_tokens,
             timeouts=AMPLE,
             scratch=tmp_path / "scratch",
             stopping=stopping,
-            allow_fallback=allow_fallback,
-            retry_crashed=retry_crashed,
             memory_cap_bytes=memory_cap_bytes,
             say=say,
         )
         writer = RunWriter(tmp_path / "results", "run-1")
         writer.begin({})
-        prompts = PromptBook.made_up().prompts_for_visit(planned.block, wanted)
-        made.append(Kit(writer, Visit(planned, load_plan or LoadPlan(Venv(sys.executable)), prompts, facts, writer)))
+        prompts = PromptBook.made_up().prompts_for_visit(planned.block, *prompts_of_visit(options, planned.cells))
+        plan = load_plan or LoadPlan(Venv(sys.executable))
+        made.append(Kit(writer, Visit(planned, plan, prompts, options, facts, writer)))
         return made[-1]
 
     yield make

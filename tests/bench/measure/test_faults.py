@@ -273,7 +273,7 @@ def test_a_worker_that_takes_more_than_its_cap_costs_its_cell_and_says_so(
 @pytest.mark.fault("worker-memory")
 def test_what_the_cap_refused_is_not_tried_again(kit: MakeKit, faulty: Callable[..., Path]) -> None:
     faulty("load", "die_exhausted")
-    one = kit(memory_cap_bytes=CAP, retry_crashed=True)
+    one = kit(memory_cap_bytes=CAP, arguments=("--retry-crashed",))
     assert met(one)[0] == ["WorkerCrashed", "WorkerCrashed"]
     assert len(one.rows("loads")) == 1
 

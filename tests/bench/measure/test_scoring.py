@@ -65,7 +65,7 @@ def ask(other_root: Path, tmp_path: Path, hung: Path, monkeypatch: pytest.Monkey
     with (other_root / "backends" / "odd.py").open("a", encoding="utf-8") as file:
         file.write(SCORES)
     monkeypatch.setitem(BACKENDS, "simulated", SCORING)
-    facts = RunFacts("0" * 16, "model", None, None, 1, 0, 0, AMPLE, tmp_path)
+    facts = RunFacts("0" * 16, "model", None, None, AMPLE, tmp_path)
 
     def one(
         how: str = "",
@@ -219,7 +219,7 @@ def ask_for_profile(other_root: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     with (other_root / "backends" / "odd.py").open("a", encoding="utf-8") as file:
         file.write(PROFILE)
     monkeypatch.setitem(BACKENDS, "simulated", PROFILED)
-    facts = RunFacts("0" * 16, "model", None, None, 1, 0, 0, AMPLE, tmp_path)
+    facts = RunFacts("0" * 16, "model", None, None, AMPLE, tmp_path)
 
     def one(device: str = "DML.0", precision: str = "int4", load_plan: LoadPlan = HERE) -> Placement | None:
         return profile_load(Load("simulated", device, precision), load_plan, facts, tmp_path / "profile", PROMPT)

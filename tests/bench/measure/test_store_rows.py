@@ -27,7 +27,7 @@ from bench.store.schema import GENERATIONS, LOADS
 LOAD = Load("openvino-genai", "CPU", "int4", {"b": 1, "a": None}, variant="old")
 CELL = Cell(LOAD, 8, 3, 2)
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
-FACTS = RunFacts("0" * 16, "model", "f" * 64, 4, 3, 1, 1, Timeouts(), Path())
+FACTS = RunFacts("0" * 16, "model", "f" * 64, 4, Timeouts(), Path())
 PROMPTS = (Prompt((1,), "8/0/0/0", "d0", "chat"), Prompt((2,), "8/0/0/1", "d1", "code"))
 GENERATED = Generated(100, (150, 160, 175), ((1, 2), (3, 4), (5, 6)), 90, {"setup_ns": 7, "padded_prompt_tokens": 16})
 

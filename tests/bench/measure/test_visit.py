@@ -397,7 +397,7 @@ def test_a_device_that_is_not_the_one_asked_for_is_a_failed_load(
 def test_a_fallback_that_was_allowed_is_measured_under_the_name_of_what_ran(
     kit: MakeKit, other_root: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one = kit(allow_fallback=True)
+    one = kit(arguments=("--allow-fallback",))
     monkeypatch.setitem(BACKENDS, "simulated", ODD)
     said = one.measure(8)
     one.visit.close()
@@ -608,7 +608,7 @@ def loads_of(one: Any) -> list[tuple[int, str]]:
 @pytest.mark.fault("worker-dies")
 def test_a_worker_that_crashes_before_a_timed_generation_is_tried_once_more(dies: MakeKit, where: str) -> None:
     said: list[str] = []
-    one = dies(where, retry_crashed=True, say=said.append)
+    one = dies(where, arguments=("--retry-crashed",), say=said.append)
     assert (one.measure(8, 16), loads_of(one)) == (["ok", "ok"], [(1, "crashed"), (2, "ok")])
     assert by_status(one.rows("generations"), 8) == ["ok"] * 3
     first, second = one.rows("loads")
@@ -619,7 +619,7 @@ def test_a_worker_that_crashes_before_a_timed_generation_is_tried_once_more(dies
 
 @pytest.mark.fault("worker-hangs")
 def test_a_worker_that_hangs_in_its_warm_up_is_tried_once_more(dies: MakeKit) -> None:
-    one = dies("warm-up", "hang", retry_crashed=True)
+    one = dies("warm-up", "hang", arguments=("--retry-crashed",))
     assert (one.measure(8), loads_of(one)) == (["ok"], [(1, "timeout"), (2, "ok")])
 
 
@@ -632,7 +632,7 @@ def test_a_hang_is_a_row_and_the_next_cell_goes_on(dies: MakeKit) -> None:
 
 @pytest.mark.fault("worker-dies")
 def test_a_load_that_crashes_again_is_given_up(dies: MakeKit) -> None:
-    one = dies("always", retry_crashed=True)
+    one = dies("always", arguments=("--retry-crashed",))
     said = one.measure(8, 16)
     assert (said, loads_of(one)) == (["WorkerCrashed"] * 2, [(1, "crashed"), (2, "crashed")])
     rows = one.rows("generations")
@@ -641,13 +641,13 @@ def test_a_load_that_crashes_again_is_given_up(dies: MakeKit) -> None:
 
 @pytest.mark.fault("worker-dies")
 def test_a_crash_in_a_timed_generation_is_not_tried_again(dies: MakeKit) -> None:
-    one = dies("second", retry_crashed=True)
+    one = dies("second", arguments=("--retry-crashed",))
     assert (one.measure(8), loads_of(one)) == (["WorkerCrashed"], [(1, "crashed")])
     assert by_status(one.rows("generations"), 8) == ["ok", "crashed"]
 
 
 def test_a_load_that_says_what_is_wrong_is_not_tried_again(kit: MakeKit) -> None:
-    one = kit("fail_load=no such model", retry_crashed=True)
+    one = kit("fail_load=no such model", arguments=("--retry-crashed",))
     assert (one.measure(8), loads_of(one)) == (["WorkerFailed"], [(1, "failed")])
 
 
@@ -659,7 +659,7 @@ def test_a_crashed_load_is_not_tried_again_unless_that_was_asked_for(dies: MakeK
 
 @pytest.mark.fault("worker-dies")
 def test_a_stop_leaves_a_crashed_load_to_the_next_sitting(dies: MakeKit) -> None:
-    one = dies("load", retry_crashed=True, stopping=lambda: True)
+    one = dies("load", arguments=("--retry-crashed",), stopping=lambda: True)
     with pytest.raises(Interrupted):
         one.visit.measure(one.cells[8])
     assert (loads_of(one), one.rows("generations")) == ([(1, "crashed")], [])

@@ -88,9 +88,10 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Venvs.from_environment({}).backend(ORT, "CPU").python == "py"
 
 
-def test_an_environment_that_is_no_json_is_refused() -> None:
-    with pytest.raises(UsageError, match=f"{VARIABLE} holds no JSON"):
-        Venvs("{", {})
+@pytest.mark.parametrize("text", ["{", "[]", "7", '{"npu": "/opt/npu/bin/python"}', '{"npu": {"failed": 1}}'])
+def test_an_environment_that_is_no_json_of_venvs_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=f"{VARIABLE} holds no JSON of venvs"):
+        Venvs(text, {})
 
 
 def test_a_variants_venv_is_found_under_its_name() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -161,6 +162,17 @@ def test_a_damaged_file_is_named_with_what_is_wrong(tmp_path: Path, content: byt
     artifact = ArtifactStore(tmp_path).get(KEY, make)
     (artifact.path / "weights.bin").write_bytes(content)
     assert words in str(damage(artifact))
+
+
+@pytest.mark.fault("artifact-damaged")
+def test_a_file_that_the_disk_no_longer_reads_is_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    artifact = ArtifactStore(tmp_path).get(KEY, make)
+
+    def unreadable(_: Path) -> str:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(cache, "file_sha256", unreadable)
+    assert "weights.bin is damaged: it cannot be read (Input/output error); remove the folder" in str(damage(artifact))
 
 
 @pytest.mark.fault("artifact-damaged")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -107,3 +109,19 @@ def test_columns_without_any_value_are_left_out(made: str) -> None:
     table = visible(made.partition('id="table-energy"')[2].partition("</thead>")[0])
     assert "NPU busy" in table  # it stood still, which is a value
     assert "CPU clock" not in table
+
+
+class MovedLate(FakeRun):
+    """A run whose last load alone kept the GPU busy."""
+
+    def _generations(self, load: Load, block: int) -> Iterator[dict[str, Any]]:
+        for row in super()._generations(load, block):
+            yield {**row, "gpu_busy_ns": 7_000_000 if load == self.loads[-1] else 0}
+
+
+def test_a_counter_may_move_for_none_of_the_bars_that_are_drawn(tmp_path: Path) -> None:
+    loads = [Load("ort-genai", "CPU", "int4", {"place": str(place)}) for place in range(41)]
+    run = MovedLate(loads=loads, prompt_tokens=(32,), new_tokens=(2,), blocks=1, repeats=1)
+    page = render(run.write(tmp_path), tmp_path / "reports").index.read_text(encoding="utf-8")
+    assert "the first 40 of 41 cells" in page
+    assert page.count('class="p2" width="0.00%"') == 40

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,6 +53,16 @@ def notes(analysis: RunAnalysis) -> list[Note]:
 
 def test_a_run_without_findings_has_no_notes(quiet: RunAnalysis) -> None:
     assert (notes(quiet), in_short([])) == ([], [])
+
+
+def test_a_finding_about_a_cell_without_figures_names_it(tmp_path: Path) -> None:
+    run = FakeRun(prompt_tokens=(32, 128))
+    run.break_cells("transformers-CPU-fp32-p128", "timeout", "no token within 1800 s")
+    analysis = analyse_run(open_run(run.write(tmp_path)))
+    (failed,) = {cell.cell_key for cell in analysis.failed}
+    finding = Finding("drift", "warning", "it rose", "Look.", "cell", None, failed)
+    (note,) = notes(dataclasses.replace(analysis, findings=(finding,)))
+    assert note.lines == ("transformers CPU fp32, prompt 128, 64 new: it rose",)
 
 
 def test_notes_are_numbered_by_kind(found: RunAnalysis) -> None:

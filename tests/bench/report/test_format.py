@@ -17,7 +17,11 @@ def test_a_number_shows_three_digits_that_matter(value: float | None, shown: str
 
 
 def test_an_interval_has_the_decimals_of_its_value() -> None:
-    assert fmt.interval(Estimate(9.9, 8.75, 11.123, 3), "-") == "8.75-11.12"
+    assert fmt.interval(Estimate(9.9, 8.75, 11.123, 3)) == "8.75–11.12"  # noqa: RUF001
+
+
+def test_a_terminal_shows_what_ascii_has_instead() -> None:
+    assert fmt.plain("b (…==2026.4.1): cool-down, °C, 3 µs – 漢") == "b (...==2026.4.1): cool-down, deg C, 3 us - ?"  # noqa: RUF001
 
 
 def test_no_interval_is_blank() -> None:

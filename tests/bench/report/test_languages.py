@@ -45,7 +45,7 @@ def test_a_language_ends_where_rendering_fails() -> None:
         (lambda: fmt.number(1234.5, 1), "1\u202f234,5"),
         (lambda: fmt.number(0.1234), "0,123"),
         (lambda: fmt.number(None), ""),
-        (lambda: fmt.interval(Estimate(9.9, 8.75, 11.123, 3), "-"), "8,75-11,12"),
+        (lambda: fmt.interval(Estimate(9.9, 8.75, 11.123, 3)), "8,75–11,12"),  # noqa: RUF001
         (lambda: fmt.percent(0.125, 1), "%12,5"),
         (lambda: fmt.percent(0.05, None), "%5"),
         (lambda: fmt.factor(1.5), "1,50×"),  # noqa: RUF001

@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from bench.analyse.results import Finding
 from bench.analyse.run import analyse_run
 from bench.report import run_view
+from bench.report.names import cell_name, shape_name
 from bench.report.render import finish_run
 from bench.report.run_view import RunView, on_a_page, view_run
+from bench.report.run_words import adaptive_end
 from bench.store.reader import open_run
 from tests.support.stored_runs import FakeRun
 
@@ -42,12 +45,33 @@ def test_of_a_large_run_whole_shapes_are_shown(view: RunView, per_shape: int, mo
     monkeypatch.setattr(run_view, "MOST_CELLS", 3 * per_shape + 1)
     shown = on_a_page(view)
     assert shown.groups == view.groups[:3]
-    assert shown.beyond == (SHAPES - 3) * per_shape
+    assert len(shown.beyond) == (SHAPES - 3) * per_shape
     assert {one.shapes[0][0] for one in shown.analysis.rankings} == {8, 16, 24}
     assert [shown.names.of(load) for load in view.analysis.loads] == [
         view.names.of(load) for load in view.analysis.loads
     ]
     assert {cell.shape for line in shown.names.series for cell in line.cells} == {group.shape for group in shown.groups}
+
+
+def test_findings_about_cells_that_are_not_shown_name_them(
+    view: RunView, per_shape: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_view, "MOST_CELLS", per_shape)
+    last = view.groups[-1].rows[0].cell
+    finding = Finding("drift", "warning", "it rose", "Look.", "cell", None, last.cell_key)
+    (note,) = on_a_page(view_run(replace(view.analysis, findings=(finding,)))).notes
+    assert note.lines == (f"{cell_name(view.names, last)}: it rose",)
+
+
+def test_cells_that_are_not_shown_have_numbers_all_the_same(
+    view: RunView, per_shape: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_view, "MOST_CELLS", per_shape)
+    last = view.groups[-1].rows[0].cell
+    adaptive = {"target": 0.05, "blocks": 12, "not_reached": [last.cell_key], "reached": 41, "cells": 42}
+    end = {"reason": "finished", "detail": {"adaptive": adaptive}}
+    said = adaptive_end(on_a_page(view_run(replace(view.analysis, end=end))))
+    assert f"these did not: {view.names.of(last.load)} at {shape_name(*last.shape)}." in said
 
 
 def test_a_shape_that_is_too_large_is_shown_all_the_same(view: RunView, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -388,6 +388,13 @@ def test_markup_in_a_piece_stays_text(tmp_path: Path) -> None:
     assert "<script>alert(1)" not in page(render_analysis(run, tmp_path / "report"))
 
 
+def test_where_all_is_broken_no_more_blocks_are_asked_for(stored: RunAnalysis) -> None:
+    broken = replace(scored(stored, {"": BROKEN}), rankings=())
+    view = view_run(broken)
+    assert run_words.all_sentences(view)[-1] == "Nothing is ranked: all that was measured is broken."
+    assert run_words.VERDICT_COMMAND not in text_of(section(run_page(view, "", b""), "answer"))
+
+
 # -- exports
 
 

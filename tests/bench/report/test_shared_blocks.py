@@ -116,6 +116,7 @@ def test_who_was_measured_in_other_blocks_alone_is_named_and_not_compared(fake_r
     said = "Measured in other blocks alone, so not compared with it: ort-genai CPU int8."
     assert (ttft(analysis).endswith(said), said in visible(page)) == (True, True)
     assert "fastest" not in ttft(analysis)
+    assert verdict_sentence(view_run(analysis)).startswith("No verdict is claimed: some were measured in other blocks")
 
 
 def test_the_mark_in_the_table_is_that_of_the_ranking(three: RunAnalysis) -> None:

@@ -41,12 +41,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def lines(options: Options, clock: Clock, settled: str = "") -> list[str]:
+def lines(options: Options, clock: Clock, settled: str = "", before_s: float = 0.0) -> list[str]:
     """What a run says whose visits take ten seconds each; from block 10 on, ``settled`` loads need no more."""
     visits = make_plan(options).visits
     adaptive = options.interval_target is not None
     done: set[str] = set()
-    progress = Progress(options, visits, (lambda keys: not done.issuperset(keys)) if adaptive else None)
+    still_open = (lambda keys: not done.issuperset(keys)) if adaptive else None
+    progress = Progress(options, visits, still_open, before_s=before_s)
     said = []
     for visit in visits:
         if visit.block == 10:
@@ -86,6 +87,11 @@ def test_loads_that_need_no_more_take_no_more_time(make_options: MakeOptions, cl
 def test_no_more_time_is_left_than_may_be_spent(make_options: MakeOptions, clock: Clock) -> None:
     options = make_options(*SWEEP, "--precision", "int4", "--interval-target", "5%", "--max-time", "60s")
     assert lines(options, clock)[3].endswith("(at most about 30 s left)")
+
+
+def test_what_an_earlier_process_took_may_not_be_spent_again(make_options: MakeOptions, clock: Clock) -> None:
+    options = make_options(*SWEEP, "--precision", "int4", "--interval-target", "5%", "--max-time", "60s")
+    assert lines(options, clock, before_s=20.0)[3].endswith("(at most about 10 s left)")
 
 
 def test_a_run_that_is_carried_on_counts_the_visits_before(make_options: MakeOptions, clock: Clock) -> None:
@@ -204,6 +210,12 @@ def test_a_sensor_that_is_lost_ends_the_wait(laptop: Laptop, cooler: Callable[..
 def test_a_request_to_stop_ends_the_wait(laptop: Laptop, cooler: Callable[..., Cooling]) -> None:
     made = cooler("--cooldown-c", "3", stopping=lambda: laptop.now_s >= 4)
     laptop.temperature_c = 80.0
+    made.wait(first=False)
+    assert laptop.now_s == 4.0
+
+
+def test_a_request_to_stop_ends_the_fixed_pause_too(laptop: Laptop, cooler: Callable[..., Cooling]) -> None:
+    made = cooler("--cooldown-s", "300", stopping=lambda: laptop.now_s >= 4)
     made.wait(first=False)
     assert laptop.now_s == 4.0
 

@@ -120,7 +120,7 @@ def run_pass(
     """The rows of a pass over ``loads``, and what was said."""
     said: list[str] = []
     found: Rows = [] if rows is None else rows
-    facts = RunFacts("m", "model", None, None, 1, 0, 0, Timeouts(), Path(), stopping=stopping)
+    facts = RunFacts("m", "model", None, None, Timeouts(), Path(), stopping=stopping)
     one = QualityPass(texts, None, context, dict.fromkeys((one.key for one in loads), HERE), facts, said.append)
     one.score(loads, measured(*loads), seconds, found.extend)
     return found, said
@@ -213,7 +213,7 @@ def test_a_simulated_load_is_asked_only_if_it_was_told_what_to_answer() -> None:
 
 
 def test_a_load_without_a_number_is_not_asked(played: Played) -> None:
-    facts = RunFacts("m", "model", None, None, 1, 0, 0, Timeouts(), Path())
+    facts = RunFacts("m", "model", None, None, Timeouts(), Path())
     one = QualityPass([TEXT], None, None, {}, facts, lambda _: None)
     one.score([load("int4")], measured(), 60.0, lambda _: None)
     assert played.asked == []

@@ -29,7 +29,7 @@ def recorded(make_options: MakeOptions, tmp_path: Path, monkeypatch: pytest.Monk
     """The record of a sweep of a user whose folders are all below their home."""
     monkeypatch.setattr(Path, "home", lambda: tmp_path)
     options = make_options("--backend", "simulated", "--seed", "9", "--model", str(tmp_path / "phi"))
-    facts = RunFacts("0" * 16, "model", None, 4, 3, 1, 1, Timeouts(), tmp_path)
+    facts = RunFacts("0" * 16, "model", None, 4, Timeouts(), tmp_path)
     command = f"nox -s bench -- --results-dir {tmp_path / 'runs'}"
     return run_record(command, options, make_plan(options).cells, {"name": "model"}, facts, {}, 2e10)
 
@@ -131,6 +131,6 @@ def test_a_model_of_the_hub_is_measured_again_at_its_commit(model: dict[str, Any
 def test_the_record_says_how_workers_are_kept(
     tmp_path: Path, make_options: Any, kept: str | None, network: str
 ) -> None:
-    facts = RunFacts("0" * 16, "model", None, 4, 3, 1, 1, Timeouts(), tmp_path, memory_cap_bytes=5)
+    facts = RunFacts("0" * 16, "model", None, 4, Timeouts(), tmp_path, memory_cap_bytes=5)
     found = run_record("", make_options(), (), {}, facts, {}, None, kept)["workers"]
     assert found == {"network": network, "memory_cap_bytes": 5}

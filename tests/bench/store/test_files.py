@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +94,7 @@ def test_a_reader_that_holds_the_file_for_a_moment_is_waited_for(
         return replace(self, target)
 
     monkeypatch.setattr(Path, "replace", locked)
-    monkeypatch.setattr("bench.store.files.time.sleep", lambda _: None)
+    monkeypatch.setattr("backends.held_files.time.sleep", lambda _: None)
     files.write_json(tmp_path / "a.json", {"whole": True})
     assert files.read_json(tmp_path / "a.json") == {"whole": True}
 
@@ -106,7 +105,7 @@ def test_a_file_that_stays_held_is_a_store_error(tmp_path: Path, monkeypatch: py
         raise PermissionError(errno.EACCES, "held by a scanner")
 
     monkeypatch.setattr(Path, "replace", locked)
-    monkeypatch.setattr("bench.store.files.time.sleep", lambda _: None)
+    monkeypatch.setattr("backends.held_files.time.sleep", lambda _: None)
     with pytest.raises(StoreError, match="held by a scanner"):
         files.write_json(tmp_path / "a.json", {})
 
@@ -137,28 +136,3 @@ def test_a_table_comes_back_as_it_was_written(tmp_path: Path) -> None:
 def test_what_is_written_is_plain_json(tmp_path: Path) -> None:
     files.write_json(tmp_path / "a.json", {"a": 1})
     assert json.loads((tmp_path / "a.json").read_bytes()) == {"a": 1}
-
-
-def held(times: int) -> Callable[..., None]:
-    """An unlink that is refused so many times, as while a virus scanner reads the file."""
-    left, unlink = iter([True] * times), Path.unlink
-
-    def locked(self: Path, *, missing_ok: bool = False) -> None:
-        if next(left, False):
-            raise PermissionError(errno.EACCES, "held by a scanner")
-        unlink(self, missing_ok=missing_ok)
-
-    return locked
-
-
-@pytest.mark.fault("disk-held")
-def test_a_file_that_is_held_for_a_moment_is_removed_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "a").touch()
-    monkeypatch.setattr(Path, "unlink", held(2))
-    monkeypatch.setattr("bench.store.files.time.sleep", lambda _: None)
-    files.remove_file(tmp_path / "a")
-    assert not (tmp_path / "a").exists()
-
-
-def test_a_file_that_is_gone_need_not_be_removed(tmp_path: Path) -> None:
-    files.remove_file(tmp_path / "a")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench.plan.cells import Load
+from bench.plan.cells import Cell, Load
 from bench.report.drawing.canvas import Drawing, editions
 from bench.report.drawing.svg import Sheet
 from bench.report.render import ReportPaths, render
+from tests.support.stored_runs import FakeRun
 
 MakeRun = Callable[..., Any]
 pytestmark = pytest.mark.charts
@@ -95,3 +98,21 @@ def test_a_very_large_run_has_its_first_two_charts_in_both_and_says_so_at_the_ch
     choices = page.partition('<details id="view"')[2].partition("</details>")[0]
     assert spares(page) == [2, 0, 0]
     assert ONE_WAY in choices
+
+
+@dataclass
+class AtOnce(FakeRun):
+    """A stack that hands out its tokens ``handful`` at a time, so that no time passes between these."""
+
+    handful: int = 4
+
+    def _latencies(self, cell: Cell, shift: float, noise: random.Random) -> tuple[int, list[int]]:
+        ttft, itl = super()._latencies(cell, shift, noise)
+        return ttft, [0 if place % self.handful else value for place, value in enumerate(itl, start=1)]
+
+
+@pytest.mark.parametrize("handful", [4, 1000])
+def test_tokens_that_come_at_once_are_drawn_from_zero(handful: int, tmp_path: Path) -> None:
+    run = AtOnce(loads=[Load("ort-genai", "CPU", "int4")], prompt_tokens=(32,), handful=handful)
+    page = render(run.write(tmp_path), tmp_path / "reports").index.read_text(encoding="utf-8")
+    assert 'data-quantile="p50" hidden><figcaption>Median inter-token latency, ms</figcaption>' in page

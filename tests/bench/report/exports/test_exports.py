@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from bench.analyse.results import Failure
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
 from bench.report.exports.summary_json import SUMMARY_VERSION
@@ -145,6 +146,18 @@ def test_markdown_fits_a_step_summary(fake_run: MakeRun, tmp_path: Path) -> None
     run = fake_run(prompt_tokens=tuple(range(10, 60)), new_tokens=(2,), blocks=2, repeats=1).write(tmp_path)
     analysis = analyse_run(open_run(run))
     assert len(summary_markdown(view_run(analysis)).encode("utf-8")) < 2**20
+
+
+def test_markdown_of_many_failures_fits_a_step_summary(fake_run: MakeRun, tmp_path: Path) -> None:
+    analysis = analyse_run(open_run(fake_run(loads=[Load("ort-genai", "CPU", "int4")]).write(tmp_path)))
+    load = analysis.loads[0]
+    failures = tuple(
+        Failure(load, "failed", None, f"{place} {'x' * 600}", None, None, (), (0,), measured_elsewhere=False)
+        for place in range(2000)
+    )
+    said = summary_markdown(view_run(dataclasses.replace(analysis, failures=failures)))
+    assert len(said.encode()) < 2**20
+    assert "1,700 more rows are in summary.csv." in said
 
 
 def test_no_half_written_file_is_left(report: ReportPaths) -> None:

@@ -7,14 +7,17 @@ import json
 import re
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bench.analyse.timeline import History, Move, Turn
 from bench.commands.collect import main as collect
 from bench.commands.fleet_report import main
 from bench.plan.cells import Load
-from tests.support.fleets import LOADS, LUNAR, METEOR, write_lab, write_machine_run
+from bench.report.fleet.fleet_words import moves, rule
+from tests.support.fleets import LOADS, LUNAR, METEOR, large_fleet, write_lab, write_machine_run
 from tests.support.markup import NO_TURKISH, Visible, left_in_english, visible
 
 FILES = {"fleet.html", "fleet.md", "fleet.csv", "fleet.json"}
@@ -77,6 +80,20 @@ def test_a_page_says_why_figures_are_kept_apart_and_what_failed(english: dict[st
         assert words in said
     assert "no device \\<b" not in english["fleet.md"]
     assert "no device &lt;b&gt;found" in english["fleet.md"]
+
+
+def test_a_threshold_is_told_as_it_was_given() -> None:
+    view = large_fleet(2, 1)
+    view = replace(view, fleet=replace(view.fleet, threshold=0.025))
+    assert "the threshold is 2.5 %." in " ".join(rule(view))
+
+
+def test_a_small_change_is_told_to_a_tenth_of_a_percent() -> None:
+    move = Move("tpot_ms", slower=False, series=(0,), of=1, least=0.996, most=0.996)
+    machine = large_fleet(1, 1).fleet.machines[0]
+    (run,) = machine.standing
+    history = History((run,), (), (Turn(0, 0, (move,), (), ()),), (), 0.005)
+    assert moves(replace(machine, history=history), [0]).endswith("TPOT faster in 1 cell, by up to 0.4 %")
 
 
 def test_a_page_of_what_is_simulated_says_so_at_every_name(tmp_path: Path) -> None:
@@ -242,7 +259,7 @@ def test_two_machines_of_one_id_are_told_and_kept_apart(tmp_path: Path, capsys: 
 
 @pytest.mark.process
 def test_many_runs_are_read_in_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.analyse.read_history._RUNS_PER_PROCESS", 1)
-    monkeypatch.setattr("bench.analyse.read_history._processors", lambda: 2)
+    monkeypatch.setattr("bench.analyse.machine_runs._RUNS_PER_PROCESS", 1)
+    monkeypatch.setattr("bench.analyse.machine_runs.usable_cpus", lambda: [0, 1])
     two_alike(tmp_path / "results")
     assert len(rows(told(tmp_path / "results", tmp_path / "reports"))) == 2

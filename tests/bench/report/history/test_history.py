@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench.analyse import read_history as reading
-from bench.analyse.read_history import read_history
+from bench.analyse import machine_runs as reading
+from bench.analyse.build_history import build_history
+from bench.analyse.machine_runs import machine_run
+from bench.analyse.read_history import MachineHistory, read_history
 from bench.commands.history import main
-from bench.errors import UsageError
+from bench.errors import MachineError, UsageError
 from bench.plan.cells import Load
-from bench.report.compare.comparison_figures import namers
+from bench.report.history.history_text import sentences
 from bench.report.index import MOST_HEADLINE
 from bench.store.digests import record_digests
 from bench.store.reader import StoredRun, open_run
+from tests.support.analyses import made_cell, made_load, made_run
 from tests.support.datasets import collected
-from tests.support.nights import ask, run_day, run_id, write_night
+from tests.support.nights import FIRST, ask, run_day, run_id, write_night
 
 
 def told(results: Path, reports: Path, *arguments: str) -> dict[str, Any]:
@@ -244,7 +250,7 @@ def test_a_date_that_has_none_in_utc_gives_way_to_the_one_in_the_id(nights: Path
 def test_runs_of_other_hardware_with_the_same_id_are_another_history(nights: Path, tmp_path: Path) -> None:
     before = len(told(nights, tmp_path)["runs"])
     write_night(nights, 40, record={"machine": {"cpu": {"name": "another"}}}, loads=[Load("ort-genai", "CPU", "int4")])
-    view = read_history([], nights, namers=namers)
+    view = read_history([], nights)
     assert [(one.code, one.runs) for one in view.left_out] == [("other hardware", before)]
 
 
@@ -252,7 +258,7 @@ def test_runs_of_other_hardware_with_the_same_id_are_another_history(nights: Pat
 def test_a_machine_that_is_not_recorded_as_one_is_called_unknown(nights: Path, tmp_path: Path, machine: object) -> None:
     path = nights / run_id(1) / "run.json"
     path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"machine": machine}), "utf-8")
-    assert read_history([], nights, namers=namers).machine == ""
+    assert read_history([], nights).machine == ""
     assert told(nights, tmp_path)["about"]["machine"] == ""
     (page,) = tmp_path.glob("history-*/history.html")
     assert "unknown machine" in page.read_text("utf-8")
@@ -339,9 +345,16 @@ def test_a_long_history_is_read_in_several_processes(
     upgraded: Path, upgrade: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reading, "_RUNS_PER_PROCESS", 5)
-    monkeypatch.setattr(reading, "_processors", lambda: 2)
+    monkeypatch.setattr(reading, "usable_cpus", lambda: [0, 1])
     found = told(upgraded, tmp_path, "--metric", "tpot")
     assert {**found, "about": None} == {**upgrade, "about": None}
+
+
+@pytest.mark.process
+def test_a_process_that_is_killed_while_it_reads_is_an_error_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "usable_cpus", lambda: [0, 1])
+    with pytest.raises(MachineError, match=r"one of 2 processes that read runs was ended.*: name fewer runs"):
+        reading.in_processes(os._exit, 10_000, [1, 1])
 
 
 def test_a_machine_of_many_processors_has_no_more_processes_than_windows_waits_for(
@@ -355,7 +368,7 @@ def test_a_machine_of_many_processors_has_no_more_processes_than_windows_waits_f
             super().__init__(1)
 
     monkeypatch.setattr(reading, "ProcessPoolExecutor", Pool)
-    monkeypatch.setattr(reading, "_processors", lambda: 128)
+    monkeypatch.setattr(reading, "usable_cpus", lambda: list(range(128)))
     assert reading.in_processes(abs, 10_000, [-1, 2]) == [1, 2]
     assert asked == [61]
 
@@ -375,10 +388,27 @@ def test_of_a_dataset_no_run_of_another_machine_is_opened(
         opened.append(path.name)
         return open_run(path)
 
-    monkeypatch.setattr(reading, "open_run", opening)
-    view = read_history([], tmp_path / "dataset", "mmmm", namers=namers)
+    monkeypatch.setattr("bench.analyse.read_history.open_run", opening)
+    view = read_history([], tmp_path / "dataset", "mmmm")
     assert (len(view.history.runs), other.name in opened) == (10, False)
     assert [(one.code, one.runs) for one in view.left_out] == [("other machine", 1)]
-    assert read_history([], tmp_path / "dataset", namers=namers).machine_id == "other"
+    assert read_history([], tmp_path / "dataset").machine_id == "other"
     with pytest.raises(UsageError, match=r"no run is of it; there are runs of m+ \(10 runs\) and other \(1 run\)"):
-        read_history([], tmp_path / "dataset", "x", namers=namers)
+        read_history([], tmp_path / "dataset", "x")
+
+
+def test_a_package_in_the_venv_of_a_device_is_named_where_the_cells_of_that_device_changed() -> None:
+    loads = [replace(made_load(), load_key=device, device_requested=device) for device in ("CPU", "DML")]
+    runs = []
+    for night in range(12):
+        new = night >= 7
+        cells = [
+            made_cell([level * (1 + night % 2 / 100)] * 3, load=load)
+            for load, level in zip(loads, (10, 12 if new else 10), strict=True)
+        ]
+        versions = {"CPU": "1", "DML": "2" if new else "1"}
+        venvs = {f"ort-genai ({device})": {"packages": {"ort": version}} for device, version in versions.items()}
+        run = made_run(f"run{night}", cells, venvs=venvs)
+        runs.append(machine_run(f"run{night}", FIRST + timedelta(days=night), run, scores=True))
+    said = sentences(MachineHistory("m" * 16, "a machine", build_history(runs, 0.03)))[0]
+    assert said.endswith("Changed there: ort 1 -> 2 (in ort-genai (DML)).")

@@ -12,8 +12,8 @@ import pytest
 
 from bench.analyse.build_history import build_history
 from bench.analyse.interval import Estimate
+from bench.analyse.machine_runs import machine_run
 from bench.analyse.read_history import MachineHistory
-from bench.analyse.timeline import read_analysis
 from bench.commands.history import main
 from bench.plan.cells import Load
 from bench.report.history.history_exports import as_json, lines, markdown
@@ -36,15 +36,7 @@ def view(*known: tuple[Any, str, str]) -> MachineHistory:
     for night, (quality, artifact, version) in enumerate(known):
         run = made_run(f"run{night}", [made_cell([10.0, 10.0])], venvs=packages(ort=version))
         name = f"run{night}"
-        runs.append(
-            read_analysis(
-                with_quality(run, quality, artifact),
-                {},
-                name,
-                FIRST + timedelta(days=night),
-                lambda _: lambda: "ort 32",
-            )
-        )
+        runs.append(machine_run(name, FIRST + timedelta(days=night), with_quality(run, quality, artifact), scores=True))
     return MachineHistory("m" * 16, "a machine", build_history(runs, 0.03))
 
 
@@ -53,7 +45,7 @@ STEP = (SOUND, "a", "1"), (SOUND, "a", "1"), (WORSE, "a", "2")
 
 def test_a_step_is_said_with_what_changed_there() -> None:
     assert sentences(view(*STEP))[0] == (
-        "Perplexity of ort-genai-int4: +20.0 % between run run1 (2026-11-02) and run run2 (2026-11-03). "
+        "Perplexity of ort-genai CPU int4: +20.0 % between run run1 (2026-11-02) and run run2 (2026-11-03). "
         "Verdict: faithful, now degraded. Changed there: ort 1 -> 2 (in ort-genai)."
     )
 
@@ -62,7 +54,7 @@ def test_a_step_is_said_with_what_changed_there() -> None:
     ("after", "said"),
     [
         ((WORSE, "b", "1"), "Verdict: faithful, now degraded. The artifact is another one."),
-        ((BROKEN, "a", "1"), "ort-genai-int4: faithful, now broken between run run0"),
+        ((BROKEN, "a", "1"), "ort-genai CPU int4: faithful, now broken between run run0"),
     ],
 )
 def test_another_artifact_and_a_load_that_broke_are_said(after: tuple[Any, str, str], said: str) -> None:
@@ -72,20 +64,22 @@ def test_another_artifact_and_a_load_that_broke_are_said(after: tuple[Any, str, 
 def test_loads_of_one_stack_that_changed_together_share_a_sentence() -> None:
     runs = []
     for night, factors in enumerate(((1.0, 1.0), (1.1, 1.2))):
-        loads = [
+        own = [
             replace(made_load(precision=precision), quality=made_quality([factor * 8.0, factor * 12.0]))
             for precision, factor in zip(("int4", "int8"), factors, strict=True)
         ]
-        run = made_run(f"run{night}", [made_cell([10.0], load=load) for load in loads])
-        runs.append(read_analysis(run, {}, f"run{night}", FIRST + timedelta(days=night), lambda _: lambda: "ort 32"))
+        run = made_run(f"run{night}", [made_cell([10.0], load=load) for load in own])
+        runs.append(machine_run(f"run{night}", FIRST + timedelta(days=night), run, scores=True))
     said = sentences(MachineHistory("m" * 16, "a machine", build_history(runs, 0.03)))[0]
-    assert said.startswith("Perplexity of ort-genai-int4 and ort-genai-int8: +10.0 % to +20.0 % between run run0")
+    assert said.startswith(
+        "Perplexity of ort-genai CPU int4 and ort-genai CPU int8: +10.0 % to +20.0 % between run run0"
+    )
 
 
 def test_quality_that_stayed_is_in_the_table_alone() -> None:
     found = view((SOUND, "a", "1"), (SOUND, "a", "1"))
     assert "erplexity" not in "\n".join(lines(found))
-    assert "| ort-genai-int4 | 2 | 9.80 | 1.01× (1.00–1.02) | faithful |" in markdown(found)  # noqa: RUF001
+    assert "| ort-genai CPU int4 | 2 | 9.80 | 1.01× (1.00–1.02) | faithful |" in markdown(found)  # noqa: RUF001
 
 
 def test_the_page_has_the_levels() -> None:
