@@ -353,7 +353,7 @@ def studies(session: nox.Session) -> None:
     # What must be compiled is measured where it is there.
     if name in ("architectures", "settings", "warmups"):
         made = {**install.as_they_are(map(environment, all_groups())), **made}
-    finish(session, python, "-m", f"studies.{name.replace('-', '_')}", *arguments, made=made)
+    finish(session, python, "-m", "studies", name, *arguments, made=made)
 
 
 @nox.session(venv_backend="none")

@@ -1,19 +1,24 @@
 """Command lines: a parser and errors of one line, and commands quoted so that people can paste them."""
 
 import argparse
+import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import wraps
+from pathlib import Path
 from typing import Any, NoReturn
 
-from bench.errors import BenchError, UsageError
+from bench.errors import BenchError, MachineError, UsageError
 
 LANGUAGES = ("en", "tr")
 """What ``--lang`` takes; the first one is the default."""
 INTERRUPTED = 130
 """The exit status of what Ctrl-C ended."""
+UNREAD = 141
+"""The exit status of what nobody reads any more, as a shell has it."""
 
 # C0 and C1 controls but tab and newline, separators of lines, and the characters that reorder text: terminal escapes
 # and disguises.
@@ -43,14 +48,37 @@ def command(main: Callable[[Sequence[str]], int]) -> Callable[[Sequence[str]], i
     @wraps(main)
     def ended(arguments: Sequence[str]) -> int:
         try:
-            return main(arguments)
+            with no_access_refused():
+                status = main(arguments)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # `head` has seen enough. What is still to be written would fail once more at the end of Python.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return UNREAD
         except BenchError as error:
             return print_refusal(error)
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
             return INTERRUPTED
+        return status
 
     return ended
+
+
+@contextmanager
+def no_access_refused() -> Iterator[None]:
+    """Refuse what the user may not read, or write, wherever that shows in the ``with`` block.
+
+    Raises:
+        MachineError: in place of the system's own error, with the path.
+    """
+    try:
+        yield
+    except PermissionError as error:
+        raise MachineError(
+            f"no access to {error.filename or 'a file'} ({error.strerror or error}): name another place, or have its "
+            "owner allow it"
+        ) from error
 
 
 def clean(text: str) -> str:
@@ -73,6 +101,11 @@ def print_refusal(error: BenchError) -> int:
     """Print an error in one line; returns the exit status."""
     print(f"error: {one_line(error)}", file=sys.stderr)
     return error.exit_status
+
+
+def add_folder(parser: Parser, option: str, what: str, default: str, read: Callable[[str], Path] = Path) -> None:
+    """An option that names a folder; ``what`` it is for is told in its help."""
+    parser.add_argument(option, type=read, default=Path(default), metavar="DIR", help=f"{what} (default: {default})")
 
 
 def add_language(parser: Parser) -> None:

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from bench import PROJECT_ROOT
-from bench.cli import command_line, quoted
+from bench.cli import INTERRUPTED, command_line, quoted
 from bench.errors import BenchError, StoreError, UsageError
 from bench.plan.cells import Cell
 from bench.plan.flags import FLAGS
@@ -22,7 +22,6 @@ from bench.run.record import Selection
 from bench.run.session import BenchSession
 from bench.test_measure import SESSION, CellItem, ImpossibleItem, MeasureSuite, VisitCollector
 
-_INTERRUPTED = 130
 _RAN = pytest.StashKey[int]()
 """How many items have run."""
 _CLOSING = pytest.StashKey[list[str]]()
@@ -170,7 +169,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     bench = session.config.stash.get(SESSION, None)
     if bench is None or not bench.began:
         if exitstatus == pytest.ExitCode.INTERRUPTED:
-            session.exitstatus = _INTERRUPTED
+            session.exitstatus = INTERRUPTED
         elif _CLOSING in session.config.stash:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         return
@@ -187,7 +186,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     # The scoring of texts at the end can be interrupted too.
     if interrupted or bench.stopper.requested:
-        session.exitstatus = _INTERRUPTED
+        session.exitstatus = INTERRUPTED
     elif bench.measured == 0 and exitstatus == pytest.ExitCode.OK:
         closing.append("error: no cell could be measured; the reasons stand above")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

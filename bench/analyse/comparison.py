@@ -308,13 +308,13 @@ def judge(family: Mapping[str, Difference], threshold: float) -> dict[str, Diffe
     return {key: replace(one, verdict=_OF_LATENCY.get(claims[key], claims[key])) for key, one in family.items()}
 
 
-def stand_together(comparison: Comparison) -> set[tuple[str, str, str]]:
+def stand_together(comparison: Comparison) -> set[tuple[str, int, str]]:
     """What would stand after Holm's adjustment over the cells of a metric in all heads: (metric, place, cell_key)."""
-    families: dict[str, dict[tuple[str, str], float | None]] = {}
+    families: dict[str, dict[tuple[int, str], float | None]] = {}
     for place, head in enumerate(comparison.heads):
         for cell in head.cells:
             for one in cell.differences:
-                families.setdefault(one.metric, {})[str(place), cell.cell.cell_key] = one.contrast.p_value
+                families.setdefault(one.metric, {})[place, cell.cell.cell_key] = one.contrast.p_value
     return {(metric, *name) for metric, family in families.items() for name in holm(family)}
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -263,12 +263,13 @@ def _variance_of_mean(values: Sequence[float], alike: float) -> tuple[float, flo
     return _squares(values) / (count - cost) * cost / count, max(freedom, min(2, count - 1))
 
 
-_Name = TypeVar("_Name", str, tuple[str, str])
+_Name = TypeVar("_Name", bound=Hashable)
 
 
 def holm(p_values: Mapping[_Name, float | None]) -> set[_Name]:
     """The names whose hypothesis falls, with at most 5 % of families holding a false one (Holm, 1979)."""
-    ordered = sorted((value, name) for name, value in p_values.items() if value is not None)
+    known = [(value, name) for name, value in p_values.items() if value is not None]
+    ordered = sorted(known, key=lambda one: one[0])
     fallen: set[_Name] = set()
     for place, (value, name) in enumerate(ordered):
         if value > (1 - CONFIDENCE) / (len(ordered) - place):

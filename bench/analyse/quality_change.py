@@ -80,8 +80,8 @@ def quality_changes(
         for there, here in loads
         if there.quality or here.quality or collapsed[here.load_key]
     ]
-    standing = holm({str(place): one.contrast.p_value for place, one in enumerate(found) if one.contrast})
-    return tuple(_judged(one, tolerance, stands=str(place) in standing) for place, one in enumerate(found))
+    standing = holm({place: one.contrast.p_value for place, one in enumerate(found) if one.contrast})
+    return tuple(_judged(one, tolerance, stands=place in standing) for place, one in enumerate(found))
 
 
 def _collapsed(there: CellResult, here: CellResult) -> bool:

@@ -3,8 +3,10 @@
 ``python -m bench.commands clean [--remove]``.
 """
 
+import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,7 +86,13 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _bytes(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            # What a run is making comes and goes.
+            with suppress(OSError):
+                total += Path(place, name).stat().st_size
+    return total
 
 
 def _folders(parent: Path) -> list[Path]:

@@ -1,9 +1,8 @@
 """``nox -s fleet -- certs NAME …``: certificates by which the machines of a lab know each other."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from bench.cli import Parser, command
+from bench.cli import Parser, add_folder, command
 from bench.fleet.certificates import AUTHORITY, make_certificates
 
 
@@ -24,11 +23,6 @@ def _parser() -> Parser:
         description="Make a folder with a certificate for each machine and for the desk; a folder that is there stays.",
     )
     parser.add_argument("names", nargs="+", metavar="NAME", help="the machines, and the desk, where the scheduler runs")
-    parser.add_argument(
-        "--into",
-        type=Path,
-        default=Path("certs"),
-        metavar="DIR",
-        help="where the folders are made, and where the authority is that signs further ones (default: certs)",
-    )
+    what = "where the folders are made, and where the authority is that signs further ones"
+    add_folder(parser, "--into", what, "certs")
     return parser

@@ -7,7 +7,7 @@ import json
 import tempfile
 import threading
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from distributed import Security
 from bench.analyse.conditions import mismatches, prompts_differ
 from bench.analyse.gate_rule import LEAST_BASELINES
 from bench.analyse.samples import prompts_of
-from bench.cli import INTERRUPTED, Parser, command, command_line, print_refusal
+from bench.cli import INTERRUPTED, Parser, add_folder, command, command_line, print_refusal
 from bench.commands import fleet, gate, say
 from bench.commands.fleet_scheduler import DASHBOARD
 from bench.commands.stored_runs import add_reports_folder
@@ -159,22 +159,30 @@ class Collection:
         try:
             head = open_run(Path(into, run_id))
             if (head.record.get("plan") or {}).get("variants"):
-                return gate.main(where)
+                return _part(gate.main, *where)
             baselines = _baselines(Path(into), head)
         except BenchError as error:
             say(f"{run_id} is held against no earlier run: {error}")
             return _CANNOT_TELL
         if not baselines:
             return 0
-        status = gate.main([*where, "--baseline", *baselines])
+        status = _part(gate.main, *where, "--baseline", *baselines)
         return 0 if status == _CANNOT_TELL and len(baselines) < LEAST_BASELINES else status
 
     def _page(self) -> int:
         where = ["--results-dir", self._asked.into, "--reports-dir", str(self._asked.reports_dir)]
         try:
-            return fleet.main(["report", *where])
+            return _part(fleet.main, "report", *where)
         except Exception as error:  # noqa: BLE001 - all is collected, and what each machine has is not to be hidden
             return print_refusal(MachineError(f"the page could not be made: {type(error).__name__}: {error}"))
+
+
+def _part(main: Callable[[Sequence[str]], int], *arguments: str) -> int:
+    """Run another command as a part of this one; the Ctrl-C that ends it ends this one too."""
+    status = main(arguments)
+    if status == INTERRUPTED:
+        raise KeyboardInterrupt
+    return status
 
 
 def worst(statuses: Sequence[int]) -> int:
@@ -310,9 +318,7 @@ def _parser() -> Parser:
         help="what runs are collected into, a folder or a URL (default: dataset)",
     )
     add_reports_folder(parser)
-    parser.add_argument(
-        "--folder", type=Path, default=Path("fleet"), metavar="DIR", help="where requests are kept (default: fleet)"
-    )
+    add_folder(parser, "--folder", "where requests are kept", "fleet")
     return parser
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.cli import INTERRUPTED, Parser, command
+from bench.cli import INTERRUPTED, Parser, add_folder, command
 from bench.commands import say
 from bench.commands.fleet import BENCH
 from bench.errors import UsageError
@@ -71,12 +71,8 @@ def _parser() -> Parser:
     parser.add_argument(
         "--machine-id", metavar="TEXT", help="tells machines apart whose disks were copied, ids included"
     )
-    parser.add_argument(
-        "--folder", type=Path, default=Path("fleet"), metavar="DIR", help="where jobs of desks lie (default: fleet)"
-    )
-    parser.add_argument(
-        "--results-dir", type=Path, default=Path("results"), metavar="DIR", help="where runs lie (default: results)"
-    )
+    add_folder(parser, "--folder", "where jobs of desks lie", "fleet")
+    add_folder(parser, "--results-dir", "where runs lie", "results")
     return parser
 
 

@@ -10,7 +10,7 @@ from bench.analyse.conditions import run_mismatches
 from bench.analyse.gate_rule import LEAST_BASELINES, Gate, gate, gate_variants, usable
 from bench.analyse.quality_change import QUALITY_TOLERANCE
 from bench.analyse.results import RunAnalysis
-from bench.cli import Parser, command, print_lines
+from bench.cli import Parser, command, no_access_refused, print_lines
 from bench.commands.stored_runs import (
     Analyses,
     add_folders,
@@ -57,7 +57,8 @@ def main(arguments: Sequence[str]) -> int:
 def _no_regression() -> Iterator[None]:
     """Have an error mean that the gate cannot tell: the status of others, Python's own too, is that of a regression."""
     try:
-        yield
+        with no_access_refused():
+            yield
     except (UsageError, CannotTellError):
         raise
     except BenchError as error:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from bench.cli import Parser, command
+from bench.cli import Parser, add_folder, command
 from bench.commands.stored_runs import asked_for, print_error, results_folder
 from bench.dataset.queries import FORMATS
 from bench.dataset.views import Views
@@ -93,13 +93,8 @@ def _parser() -> Parser:
     parser.add_argument(
         "query", nargs="?", metavar="QUERY", help='such as "select * from cells"; docs/datasets.md has more'
     )
-    parser.add_argument(
-        "--results-dir",
-        type=results_folder,
-        default=Path("results"),
-        metavar="DIR",
-        help="a folder of runs, or a dataset by its folder or URL (default: results)",
-    )
+    what = "a folder of runs, or a dataset by its folder or URL"
+    add_folder(parser, "--results-dir", what, "results", results_folder)
     parser.add_argument("--format", choices=FORMATS, default="table", help="of the answer (default: table)")
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="where the answer is written (default: the terminal)"

@@ -11,7 +11,7 @@ from bench.analyse.conditions import other_machine, recorded_at
 from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.analyse.variation import Variation, variation
-from bench.cli import Parser, one_line
+from bench.cli import Parser, add_folder, no_access_refused, one_line
 from bench.dataset.mirror import mirrored
 from bench.errors import BenchError, StoreError, UsageError
 from bench.plan.values import part_of_one
@@ -27,25 +27,14 @@ _MOST_EARLIER = 40
 
 def add_folders(parser: Parser) -> None:
     """The options that name folders, as every session has them."""
-    parser.add_argument(
-        "--results-dir",
-        type=results_folder,
-        default=Path("results"),
-        metavar="DIR",
-        help="where runs lie: a folder, or a dataset by its folder or URL (default: results)",
-    )
+    what = "where runs lie: a folder, or a dataset by its folder or URL"
+    add_folder(parser, "--results-dir", what, "results", results_folder)
     add_reports_folder(parser)
 
 
 def add_reports_folder(parser: Parser) -> None:
     """The option that names the folder of reports."""
-    parser.add_argument(
-        "--reports-dir",
-        type=Path,
-        default=Path("reports"),
-        metavar="DIR",
-        help="where it is written (default: reports)",
-    )
+    add_folder(parser, "--reports-dir", "where it is written", "reports")
 
 
 def add_runs(parser: Parser, which: str, nargs: str = "*") -> None:
@@ -161,7 +150,8 @@ def asked_for(parser: Parser, arguments: Sequence[str]) -> Iterator[tuple[Namesp
 @contextmanager
 def _redacting(private: Private | None) -> Iterator[None]:
     try:
-        yield
+        with no_access_refused():
+            yield
     except BenchError as error:
         error.args = (shown_text(str(error), private),)
         raise

@@ -53,12 +53,12 @@ def _artifacts(store: ArtifactStore, runs: Sequence[Path], *, remove_them: bool)
             status = 1
             print(one_line(f"{folder.name}: {line}"))
     count, seen, damaged = 0, set[str](), list[Path]()
-    for one in check_artifacts(store, wanted if runs else None):
+    for path, own, lines in check_artifacts(store, wanted if runs else None):
         count += 1
-        seen |= one.digests
-        for line in one.differences:
-            print(f"{one.path.name}: {line}")
-        damaged += [one.path] if one.differences else []
+        seen |= own
+        for line in lines:
+            print(one_line(f"{path.name}: {line}"))
+        damaged += [path] if lines else []
     for digest in sorted(wanted - seen):
         status = 1
         print(f"{digest[:16]}…: this artifact of the named runs is not in the cache; `nox -s models` makes it again")

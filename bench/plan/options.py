@@ -48,26 +48,17 @@ def _ascending(value: Any, where: str) -> tuple[int, ...]:
 
 
 def _backends(value: Any, where: str) -> tuple[str, ...]:
-    names = v.words(value, where)
-    for name in names:
-        if name not in BACKENDS:
-            raise UsageError(f"{where}: no backend {name!r}; there are {', '.join(BACKENDS)}")
-    return names
+    return tuple(v.one_of(name, where, BACKENDS, "backend") for name in v.words(value, where))
 
 
 def _asks(value: Any, where: str) -> tuple[Ask, ...]:
-    names = v.words(value, where)
-    for name in names:
-        v.one_of(name, where, ASKS)
+    names = [v.one_of(name, where, ASKS) for name in v.words(value, where)]
     return tuple(ask for ask in ASKS if ask in names)
 
 
 def _precisions(value: Any, where: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(name.lower() for name in v.words(value, where)))
-    for name in names:
-        if name not in PRECISIONS:
-            raise UsageError(f"{where}: no precision {name!r}; there are {', '.join(PRECISIONS)}")
-    return names
+    names = (v.one_of(name.lower(), where, PRECISIONS, "precision") for name in v.words(value, where))
+    return tuple(dict.fromkeys(names))
 
 
 def _devices(value: Any, where: str) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -105,10 +105,10 @@ def _number(value: Any) -> float | None:
         return None
 
 
-def one_of(value: Any, where: str, choices: Sequence[str]) -> str:
-    """One of ``choices``."""
+def one_of(value: Any, where: str, choices: Collection[str], what: str = "such choice") -> str:
+    """One of ``choices``; ``what`` these are is told in the refusal."""
     if value not in choices:
-        raise UsageError(f"{where}: no such choice {value!r}; there are {', '.join(choices)}")
+        raise UsageError(f"{where}: no {what} {value!r}; there are {', '.join(choices)}")
     return str(value)
 
 

@@ -1,7 +1,6 @@
 """Whether artifacts, and the models that users have themselves, are still what was made or measured."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from backends.hf_weights import source_files
@@ -13,22 +12,18 @@ from bench.prepare.ready_made import own_files
 from bench.prepare.vet.take import take
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """An artifact in the cache, what it was made from, and what is not as it was made, a line each."""
+def check_artifacts(
+    store: ArtifactStore, digests: Collection[str] | None = None
+) -> Iterator[tuple[Path, frozenset[str], list[str]]]:
+    """Read every byte of the artifacts in the cache, or of those with one of ``digests``.
 
-    path: Path
-    digests: frozenset[str]
-    differences: list[str]
-
-
-def check_artifacts(store: ArtifactStore, digests: Collection[str] | None = None) -> Iterator[Checked]:
-    """Read every byte of the artifacts in the cache, or of those with one of ``digests``."""
+    Yields: an artifact, what its rows name it by, and what is not as it was made, a line each.
+    """
     folders = sorted(store.artifacts.iterdir()) if store.artifacts.is_dir() else []
     for folder in filter(Path.is_dir, folders):
         own = _digests_of(folder)
         if digests is None or own & set(digests):
-            yield Checked(folder, own, differences(folder))
+            yield folder, own, differences(folder)
 
 
 def _digests_of(folder: Path) -> frozenset[str]:

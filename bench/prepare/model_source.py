@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -159,7 +160,8 @@ def resolve_model(spec: str) -> ModelSource:
         return ModelSource("default", spec, DEFAULT_NAME)
     if spec.startswith(SYNTHETIC_PREFIX):
         return _synthetic(spec)
-    if _path(spec).exists() or _path(spec).is_symlink():
+    # What is too long for a name, or lies where nobody may look, is not there.
+    if os.path.lexists(_path(spec)):
         return _local(spec)
     if page := _HUB_PAGE.fullmatch(spec):
         spec = "@".join(filter(None, page.groups()))

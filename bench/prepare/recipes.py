@@ -103,16 +103,21 @@ def recipe_for(
     Raises:
         UsageError: no converter makes ``artifact_format`` in ``precision`` for ``device``, or in this way.
     """
-    makers = {"huggingface": _cast, "openvino-ir": _openvino, "ort-genai": _ort, "gguf": _gguf}
-    if artifact_format not in makers:
-        raise UsageError(f"no converter makes {artifact_format!r}: choose one of {', '.join(makers)}")
     known = INT4.get(artifact_format, {})
     if int4 and int4 not in known:
         raise UsageError(f"int4 weights of {artifact_format} are made as {', '.join(known)}, not as {int4!r}")
     family = device.partition(".")[0]
     default = "plain" if artifact_format == "ort-genai" and family != "CPU" else next(iter(known), "")
     settings = known.get(int4 or default, {}) if precision == "int4" else {}
-    return makers[artifact_format](precision, family, facts, settings, corpus)
+    if artifact_format == "huggingface":
+        return _cast(precision)
+    if artifact_format == "openvino-ir":
+        return _openvino(precision, family, facts, settings, corpus)
+    if artifact_format == "ort-genai":
+        return _ort(precision, family, facts, settings)
+    if artifact_format == "gguf":
+        return _gguf(precision, settings)
+    raise UsageError(f"no converter makes {artifact_format!r}: choose one of huggingface, {', '.join(INT4)}")
 
 
 _CHOICES = (
@@ -152,8 +157,7 @@ def _require(precision: str, formats: Sequence[str], what: str) -> None:
         raise UsageError(f"{what} cannot be made in {precision}: choose one of {', '.join(formats)}")
 
 
-def _cast(precision: str, device: str, facts: ModelFacts, int4: Mapping[str, Any], corpus: Corpus | None) -> Recipe:
-    del device, facts, int4, corpus
+def _cast(precision: str) -> Recipe:
     _require(precision, ("fp32", "bf16", "fp16"), "a Hugging Face directory")
     return Recipe("cast", {"weight_format": precision}, {"precision": precision})
 
@@ -195,8 +199,7 @@ def _calibrated(values: Mapping[str, Any], corpus: Corpus | None) -> Recipe:
     )
 
 
-def _ort(precision: str, device: str, facts: ModelFacts, int4: Mapping[str, Any], corpus: Corpus | None) -> Recipe:
-    del corpus
+def _ort(precision: str, device: str, facts: ModelFacts, int4: Mapping[str, Any]) -> Recipe:
     provider = _PROVIDERS.get(device)
     if provider is None or precision not in _FORMATS:
         raise UsageError(f"ONNX Runtime GenAI models cannot be made in {precision} for {device}: see --help")
@@ -211,8 +214,7 @@ def _ort(precision: str, device: str, facts: ModelFacts, int4: Mapping[str, Any]
     return Recipe("ort-genai", {**values, "arguments": arguments}, {"arguments": arguments})
 
 
-def _gguf(precision: str, device: str, facts: ModelFacts, int4: Mapping[str, Any], corpus: Corpus | None) -> Recipe:
-    del device, facts, corpus
+def _gguf(precision: str, int4: Mapping[str, Any]) -> Recipe:
     if precision == ORIGINAL:
         return Recipe("gguf-as-is", {"weight_format": ORIGINAL}, {})
     _require(precision, _FORMATS, "GGUF models")

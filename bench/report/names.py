@@ -170,9 +170,9 @@ def turn_name(cell: CellResult | AskedCell) -> str:
     return _turn(str(cell.turn))
 
 
-def shape_name(prompt_tokens: int, new_tokens: int, batch_size: int, turn: int = 0) -> str:
+def shape_name(shape: Request) -> str:
     """E.g. ``128 prompt tokens, 64 new``; a batch is named where there is one, and so is the turn of a chat."""
-    return requests_name([Request(prompt_tokens, new_tokens, batch_size, turn)], "first")
+    return requests_name([shape], "first")
 
 
 def requests_name(shapes: Sequence[Request], ask: str) -> str:
@@ -189,7 +189,7 @@ def first_request(times: LoadTimes) -> str:
     """The request of a load's first generation, and how many of its processes began with it, if not all."""
     if times.first_request is None:
         return ""
-    request = shape_name(*times.first_request)
+    request = shape_name(times.first_request)
     if times.first_processes == times.processes:
         return request
     return _("{request} ({count} of {processes} processes)").format(

@@ -35,13 +35,12 @@ MOST_CELLS = 500
 class Answer:
     """Who is lowest by one metric, among whom, of those that answered the same requests."""
 
-    ranking: Ranking[Any]
+    ranking: Ranking[CellResult] | Ranking[LoadResult]
     among: Among = ""
 
     @property
     def winner(self) -> LoadResult:
-        found: LoadResult = self.ranking.winner.load
-        return found
+        return self.ranking.winner.load
 
     @property
     def metric(self) -> str:

@@ -162,7 +162,7 @@ def adaptive_end(view: RunView) -> str:
     ]
     missed = set(end.get("not_reached") or ())
     names = [
-        _("{name} at {shape}").format(name=view.names.of(cell.load), shape=shape_name(*cell.shape))
+        _("{name} at {shape}").format(name=view.names.of(cell.load), shape=shape_name(cell.shape))
         for cell in (*view.analysis.cells, *view.beyond)
         if cell.cell_key in missed
     ]

@@ -1,4 +1,4 @@
-"""``python -m studies.architectures``: which architecture runs on which stack, as a Markdown table."""
+"""``python -m studies architectures``: which architecture runs on which stack, as a Markdown table."""
 
 from __future__ import annotations
 
@@ -62,8 +62,3 @@ def _parser() -> Parser:
         help="where models and artifacts are made and kept (default: results/architectures)",
     )
     return parser
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""``python -m studies.dataset``: what a question to a year of a lab's runs takes, beside a bare scan, and a history."""
+"""``python -m studies dataset``: what a question to a year of a lab's runs takes, beside a bare scan, and a history."""
 
 from __future__ import annotations
 
@@ -159,8 +159,3 @@ def _parser() -> Parser:
     )
     parser.add_argument("--keep", type=Path, metavar="DIR", help="where the dataset is made and left, or found")
     return parser
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""``python -m studies.faults``: kill the harness at random moments of simulated sweeps, and carry on with their runs.
+"""``python -m studies faults``: kill the harness at random moments of simulated sweeps, and carry on with their runs.
 
 After each kill every committed cell has to be readable, whole and there once, and no process may be left behind. Each
 run is carried on to its end, where its tables have to be those of an uninterrupted run, but for times.
@@ -6,7 +6,6 @@ run is carried on to its end, where its tables have to be those of an uninterrup
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -54,8 +53,3 @@ def _parser() -> Parser:
     parser.add_argument("--kills", type=int, default=200, metavar="N", help="how often (default: 200)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the moments (default: 1)")
     return parser
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""``python -m studies.fleet faults | desk``: a lab of four machines in which everything breaks, or one of two hundred.
+"""``python -m studies fleet faults | desk``: a lab of four machines in which everything breaks, or one of two hundred.
 
 Only the stack is simulated. ``faults`` gives each machine a network of its own where the user may make some (root on
 Linux), and cuts one of them off for a minute. ``desk`` measures nothing and says what asking and collecting cost.
@@ -7,7 +7,6 @@ Linux), and cuts one of them off for a minute. ``desk`` measures nothing and say
 from __future__ import annotations
 
 import subprocess
-import sys
 import tempfile
 import time
 from argparse import Namespace
@@ -127,8 +126,3 @@ def _parser() -> Parser:
     desk.add_argument("--machines", type=int, default=200, metavar="N", help="(default: 200)")
     desk.set_defaults(study=ask_many)
     return parser
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""``python -m studies.fuzz``: what readers of strangers' files do with bytes that a coverage-guided fuzzer makes up.
+"""``python -m studies fuzz``: what readers of strangers' files do with bytes that a coverage-guided fuzzer makes up.
 
 Linux only: `AIPC_BENCH_EXTRAS=fuzz nox -s studies -- fuzz --minutes 60`.
 """
@@ -58,7 +58,3 @@ def _parser() -> Parser:
         "--folder", type=Path, default=Path("fuzz"), metavar="DIR", help="keeps inputs and findings (default: fuzz)"
     )
     return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

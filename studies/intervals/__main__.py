@@ -1,9 +1,8 @@
-"""``python -m studies.intervals``: what the intervals and verdicts are worth, in figures."""
+"""``python -m studies intervals``: what the intervals and verdicts are worth, in figures."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -173,8 +172,3 @@ def _at_least(least: int) -> Callable[[str], int]:
         return value
 
     return count
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main(sys.argv[1:]))

@@ -1,12 +1,12 @@
-"""``python -m studies.overhead``: what the harness itself costs, in figures with 95 % intervals."""
+"""``python -m studies overhead``: what the harness itself costs, in figures with 95 % intervals."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from bench.cli import Parser, command
 from bench.errors import BenchError, UsageError
 from bench.observe.limits import limits
 from bench.plan.backends import BACKENDS
@@ -21,6 +21,7 @@ from studies.overhead import collecting, repeats, schedule, tax, wall
 Lines = Iterator[str]
 
 
+@command
 def main(arguments: Sequence[str]) -> int:
     """Print every figure that was asked for; a figure that cannot be had is named, and the others still come."""
     asked = _parser().parse_args(arguments)
@@ -84,8 +85,8 @@ def _memory(asked: argparse.Namespace) -> Lines:
         yield collecting.said_memory(blocks, collecting.peak_memory_bytes(blocks))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="nox -s studies -- overhead", description=__doc__, allow_abbrev=False)
+def _parser() -> Parser:
+    parser = Parser(prog="nox -s studies -- overhead", description=__doc__)
     parser.add_argument(
         "--backend", action="append", choices=DEFAULT_BACKENDS, help="whose tax to measure (default: all of these)"
     )
@@ -111,8 +112,3 @@ def _at_least_two(text: str) -> int:
     if pairs < 2:
         raise argparse.ArgumentTypeError("an interval needs 2 pairs at least")
     return pairs
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main(sys.argv[1:]))

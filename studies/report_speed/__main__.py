@@ -1,9 +1,8 @@
-"""``python -m studies.report_speed``: what a report of a large run takes, beside its goals."""
+"""``python -m studies report-speed``: what a report of a large run takes, beside its goals."""
 
 from __future__ import annotations
 
 import statistics
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -59,8 +58,3 @@ def _parser() -> Parser:
     parser.add_argument("--cells", type=int, default=CELLS, metavar="N", help=f"cells (default, and at most: {CELLS})")
     parser.add_argument("--runs", type=int, default=3, metavar="N", help="reports of each run (default: 3)")
     return parser
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main(sys.argv[1:]))

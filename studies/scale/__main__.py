@@ -1,4 +1,4 @@
-"""``python -m studies.scale``: a large simulated sweep, and what is read of a larger stored run.
+"""``python -m studies scale``: a large simulated sweep, and what is read of a larger stored run.
 
 A sweep is measured to nine tenths, killed, and carried on to its end, while its harness is watched. Then a run of very
 many cells, which is written without being measured, is verified, rendered and compared.
@@ -7,7 +7,6 @@ many cells, which is written without being measured, is verified, rendered and c
 from __future__ import annotations
 
 import math
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -105,8 +104,3 @@ def _parser() -> Parser:
 def _say_all(lines: Iterator[str]) -> None:
     for line in lines:
         print(line, flush=True)
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main(sys.argv[1:]))

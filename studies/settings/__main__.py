@@ -1,4 +1,4 @@
-"""``python -m studies.settings``: what settings that trade quality for speed cost and buy, a Markdown row each."""
+"""``python -m studies settings``: what settings that trade quality for speed cost and buy, a Markdown row each."""
 
 from __future__ import annotations
 
@@ -42,8 +42,3 @@ def _parser() -> Parser:
         help="where its runs are written (default: results/settings)",
     )
     return parser
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main(sys.argv[1:]))

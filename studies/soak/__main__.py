@@ -1,11 +1,10 @@
-"""``python -m studies.soak``: measure a real stack for half an hour or longer, and watch the harness and its workers.
+"""``python -m studies soak``: measure a real stack for half an hour or longer, and watch the harness and its workers.
 
 The run adds blocks until its time is spent. What it finds about itself, such as drift, is shown at the end.
 """
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -91,8 +90,3 @@ def _parser() -> Parser:
     )
     parser.add_argument("--folder", type=Path, metavar="DIR", help="keep the run in this folder")
     return parser
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""``python -m studies.warmups``: whether warm-ups of a few tokens bias what is timed after them.
+"""``python -m studies warmups``: whether warm-ups of a few tokens bias what is timed after them.
 
 Fresh processes in pairs, one with warm-ups as long as what is timed and one with short ones, in random order, all loads
 in turn. Ratios are short over full, with 95 % intervals over pairs.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import random
 import statistics
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -138,8 +137,3 @@ def _parser() -> Parser:
     )
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the table to this page, too")
     return parser
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main(sys.argv[1:]))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.analyse.comparison import VERDICTS, Difference
+from bench.analyse.comparison import CALLED, VERDICTS, Difference
 from bench.analyse.conditions import recorded_at
 from bench.analyse.quality_change import QUALITY_VERDICTS
 from bench.analyse.results import CellResult, RunAnalysis
@@ -151,10 +151,11 @@ _MOST_SHAPES = 16
 _MOST_ROWS = 400
 
 
-def tint(one: Figure) -> str:
+def tint(one: Difference) -> str:
     """The classes that colour a figure: its verdict, and of calls how deep."""
-    depth = 1 + sum(one.size > math.log(step) for step in _STEPS)
-    return f"{one.difference.verdict} d{depth}" if one.called else one.difference.verdict
+    size = abs(math.log(one.contrast.ratio.value))
+    depth = 1 + sum(size > math.log(step) for step in _STEPS)
+    return f"{one.verdict} d{depth}" if one.verdict in CALLED else one.verdict
 
 
 def heat_maps(view: ComparisonView) -> Iterator[tuple[str, list[Row], list[Row], int]]:

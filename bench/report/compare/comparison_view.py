@@ -168,7 +168,7 @@ def rows_of(comparison: Comparison, findings: Sequence[Touching] = ()) -> tuple[
             key = one.cell.cell_key
             touched = not serious.isdisjoint({(BASE, key), (place, key)})
             found.setdefault(key, []).extend(
-                Figure(place, one.cell, each, touched, (each.metric, str(place), key) in standing)
+                Figure(place, one.cell, each, touched, (each.metric, place, key) in standing)
                 for each in one.differences
             )
     # A head may lack cells that a later one has.

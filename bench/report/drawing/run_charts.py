@@ -257,7 +257,7 @@ class RunCharts:
                 self._draw_arrival(canvas, axes, *one)
 
         label = _("time from the request to each token, one line per configuration, as in the table")
-        return self._chart(shape_name(*shape), draw, label, ends, logarithmic=False)
+        return self._chart(shape_name(shape), draw, label, ends, logarithmic=False)
 
     def _draw_arrival(self, canvas: Drawing, axes: Any, one: Series, cell: CellResult, arrival: Arrival) -> None:
         style, prompt, last = self.styles[one.key], cell.prompt_tokens, arrival.token[-1:]
@@ -287,7 +287,7 @@ class RunCharts:
             for place, point in zip(places, one.points, strict=True):
                 self._draw_tradeoff(canvas, axes, place, point, cost)
 
-        title = shape_name(*one.shape) + (_(" (simulated)") if one.simulated else "")
+        title = shape_name(one.shape) + (_(" (simulated)") if one.simulated else "")
         return self._chart(title, draw, _(cost.label), latencies, logarithmic=wide(latencies))
 
     def _draw_tradeoff(

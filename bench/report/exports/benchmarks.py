@@ -141,7 +141,7 @@ def action_json(view: RunView) -> str:
 
 
 def _entry(view: RunView, name: str, cell: CellResult, metric: str, measured: Measured) -> dict[str, Any]:
-    shape = shape_name(*cell.shape)
+    shape = shape_name(cell.shape)
     ends = interval(measured.estimate)
     return {
         "name": f"{name}, {shape}: {METRICS[metric].short}",

@@ -2,9 +2,9 @@
 
 from bench.analyse.comparison import VERDICTS
 from bench.analyse.conditions import Change
-from bench.analyse.fleet import KINDS, METRICS, PAIRS, Figure, energies, least_and_most, splits, tries
+from bench.analyse.fleet import KINDS, METRICS, PAIRS, energies, least_and_most, splits, tries
 from bench.analyse.grouping import group_by
-from bench.report.compare import comparison_figures, comparison_view
+from bench.report.compare import comparison_figures
 from bench.report.compare.comparison_page import tint
 from bench.report.fleet import fleet_view, fleet_words
 from bench.report.fleet.fleet_view import FleetView
@@ -47,11 +47,7 @@ def page(view: FleetView, csv: str) -> str:
         by_reasons=lambda found: group_by(found, lambda one: (one.machine.id, fleet_words.reasons(one))),
         change_text=lambda one: history_text.change_text(Change(one.what, one.before, one.after, ())),
         least_and_most=least_and_most,
-        tint=_tint,
+        tint=tint,
         figures=comparison_figures,
         verdicts=VERDICTS,
     )
-
-
-def _tint(one: Figure, metric: str) -> str:
-    return tint(comparison_view.Figure(0, one.cell, one.differences[metric], serious=False, together=False))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,22 @@ def test_what_an_interrupted_download_left_is_listed_and_removed(tmp_path: Path)
     (folder / "model.safetensors.incomplete").write_bytes(b"12")
     assert [(item.kind, item.bytes) for item in kept(tmp_path)] == [("interrupted", 2)]
     assert (remove_kept(tmp_path, kept(tmp_path)), folder.exists()) == ([], False)
+
+
+def test_a_file_that_goes_while_it_is_looked_at_is_not_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "making" / f"{KEY.folder}-4711"
+    folder.mkdir(parents=True)
+    (folder / "part").write_bytes(b"1234")
+    stat = Path.stat
+
+    def gone(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        found = stat(path, follow_symlinks=follow_symlinks)
+        if path.name == "part":
+            path.unlink()
+        return found
+
+    monkeypatch.setattr(Path, "stat", gone)
+    assert kept(tmp_path)[0].bytes in (0, 4)
 
 
 def test_an_empty_cache_holds_nothing(tmp_path: Path) -> None:

@@ -105,6 +105,16 @@ def test_a_machine_is_held_against_its_own_earlier_runs(
     assert (tmp_path / "reports" / f"gate-{HEAD}" / "gate.md").is_file()
 
 
+def test_ctrl_c_in_a_gate_ends_the_desk(tmp_path: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    earlier(dataset, tmp_path, 5)
+    monkeypatch.setattr("bench.commands.gate.find_runs", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        status_of(tmp_path, answered(tmp_path))
+
+
 def test_a_gate_with_few_earlier_runs_that_cannot_tell_fails_nothing(tmp_path: Path, dataset: Path) -> None:
     earlier(dataset, tmp_path, 2)
     assert status_of(tmp_path, answered(tmp_path)) == 0

@@ -11,6 +11,11 @@ from bench.prepare.model_source import SHAPES, resolve_model
 from tests.support.models import write_index
 
 
+def test_a_name_that_is_too_long_for_a_path_is_no_model() -> None:
+    with pytest.raises(UsageError, match="is no existing directory and no hub id"):
+        resolve_model("x" * 5000)
+
+
 def test_the_default_is_named_after_the_model() -> None:
     assert resolve_model("default").label == "SmolLM2-135M-Instruct"
 

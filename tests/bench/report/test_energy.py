@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
 from bench.report.language import speaking
 from bench.report.render import render
+from bench.report.run_page import run_page
 from bench.report.run_view import ENERGY_CHARTS, Energy, view_run
 from bench.store.reader import open_run
 from tests.support.markup import Tags, visible
@@ -125,3 +127,11 @@ def test_a_counter_may_move_for_none_of_the_bars_that_are_drawn(tmp_path: Path) 
     page = render(run.write(tmp_path), tmp_path / "reports").index.read_text(encoding="utf-8")
     assert "the first 40 of 41 cells" in page
     assert page.count('class="p2" width="0.00%"') == 40
+
+
+def test_the_turn_of_a_chat_is_named(tmp_path: Path) -> None:
+    run = FakeRun(loads=LOADS[:1], prompt_tokens=(128,), counters=COUNTERS)
+    analysis = analyse_run(open_run(run.write(tmp_path)))
+    chat = replace(analysis, cells=tuple(replace(cell, turn=2) for cell in analysis.cells), rankings=())
+    shown = run_page(view_run(chat), "", b"").partition('<section id="energy">')[2].partition("</section>")[0]
+    assert shown.count("128 prompt tokens, 64 new, turn 2 of a chat") == 5

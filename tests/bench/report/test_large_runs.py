@@ -71,7 +71,7 @@ def test_cells_that_are_not_shown_have_numbers_all_the_same(
     adaptive = {"target": 0.05, "blocks": 12, "not_reached": [last.cell_key], "reached": 41, "cells": 42}
     end = {"reason": "finished", "detail": {"adaptive": adaptive}}
     said = adaptive_end(on_a_page(view_run(replace(view.analysis, end=end))))
-    assert f"these did not: {view.names.of(last.load)} at {shape_name(*last.shape)}." in said
+    assert f"these did not: {view.names.of(last.load)} at {shape_name(last.shape)}." in said
 
 
 def test_a_shape_that_is_too_large_is_shown_all_the_same(view: RunView, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench.plan.cells import Load
+from bench.report.render import render
 from bench.report.run_details import packages
+from tests.support.stored_runs import FakeRun
 
 TRUE: dict[str, Any] = {"locked": True}
 WHY = {"locked": False, "unlocked_reason": "by name: torch 2+cpu"}
@@ -25,3 +29,11 @@ WHY = {"locked": False, "unlocked_reason": "by name: torch 2+cpu"}
 )
 def test_what_was_not_installed_by_hash_is_told_with_its_reason(venvs: dict[str, Any], said: str) -> None:
     assert packages({"venvs": venvs}) == said
+
+
+def test_a_venv_of_which_nothing_is_recorded_is_left_out(tmp_path: Path) -> None:
+    run = FakeRun(loads=[Load("ort-genai", "CPU", "int4")], prompt_tokens=(32,), blocks=2, repeats=1)
+    run.venvs = {"ort-genai": {"python": "3.12.1"}, "openvino-genai": None}
+    page = render(run.write(tmp_path), tmp_path / "reports").index.read_text("utf-8")
+    assert "<h3>ort-genai <small>Python 3.12.1" in page
+    assert "<h3>openvino-genai" not in page

@@ -19,7 +19,7 @@ from bench.commands.compare import main
 from bench.plan.cells import Load
 from bench.report.compare.comparison_exports import MOST_BYTES, comparison_json, lines, markdown
 from bench.report.compare.comparison_page import FOLDED_FROM, page, tint
-from bench.report.compare.comparison_view import ComparisonView, Figure, comparison_view
+from bench.report.compare.comparison_view import ComparisonView, comparison_view
 from bench.report.compare.comparison_words import adjustment, caveats, refusal
 from tests.support.analyses import made_cell, made_load, made_run, packages
 from tests.support.comparisons import SMALL, ab_run, difference, finding, held, run, with_findings
@@ -234,7 +234,7 @@ def test_cells_in_some_runs_alone_are_listed_with_the_heads(made: str) -> None:
 )
 def test_only_what_is_called_is_deep(value: float, verdict: str, classes: str) -> None:
     judged = replace(difference(value), verdict=verdict)
-    assert tint(Figure(0, made_cell([1.0]), judged, serious=False, together=False)) == classes
+    assert tint(judged) == classes
 
 
 def test_many_rows_without_a_call_are_folded() -> None:
