@@ -43,8 +43,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Keep the thousands of collected tests out of every later garbage collection."""
-    gc.collect()
+    """Keep the thousands of collected tests out of every later garbage collection, and what is garbage with them."""
     gc.freeze()
     gc.enable()
 

@@ -18,7 +18,7 @@ from bench.store.reader import StoredRun
 from studies.faults.sweeps import Rows, Sweep, by_cell, committed, everything
 
 _POLL_S = 0.02
-_WORKERS_END_S = 30.0
+_WORKERS_END_S = 300.0
 _MOST_S = 600.0
 _KILLS_A_RUN = 4
 

@@ -1,28 +1,24 @@
-"""Sweeps forked from a process that has loaded the harness: to load it takes longer than a small sweep itself.
-
-Each is a process of its own, with its own environment and files. Where processes cannot be forked, it is started.
-"""
+"""Sweeps forked from a process that has loaded the harness: to load it takes longer than a small sweep itself."""
 
 from __future__ import annotations
 
 import atexit
 import gc
-import json
 import os
 import runpy
 import signal
 import subprocess
 import sys
 import tempfile
-import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 
 from bench import PROJECT_ROOT
+from tests.support import fork_server
 
-CAN_FORK = sys.platform == "linux"
 LOADED = (
     *("pandas", "pytest", "scipy.special"),
     *("bench.analyse.adaptive", "bench.analyse.samples", "bench.run.changes", "bench.run.guard.after"),
@@ -36,65 +32,38 @@ _SECONDS = 600
 
 def run_forked(arguments: Sequence[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """Run ``python -m pytest ARGUMENTS`` in the project's folder to its end; killed after ten minutes."""
-    server = _server()
-    assert server.stdin is not None
-    assert server.stdout is not None
-    with tempfile.TemporaryDirectory() as folder:
-        said = [Path(folder, name) for name in ("stdout", "stderr")]
-        asked = {"arguments": list(arguments), "environment": dict(environment), "said": list(map(str, said))}
-        server.stdin.write(json.dumps(asked) + "\n")
-        server.stdin.flush()
-        status = int(server.stdout.readline())
-        out, err = (path.read_text(encoding="utf-8") for path in said)
-    return subprocess.CompletedProcess(["pytest", *arguments], status, out, err)
+    if sys.platform == "win32":
+        raise NotImplementedError
+    with Path(os.devnull).open("rb") as nothing, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        files = [file.fileno() for file in (nothing, out, err)]
+        status = fork_server.ask(_server(), arguments, PROJECT_ROOT, environment, files)
+        said = []
+        for file in (out, err):
+            file.seek(0)
+            said.append(file.read().decode("utf-8"))
+    return subprocess.CompletedProcess(["pytest", *arguments], status, *said)
 
 
 @cache
-def _server() -> subprocess.Popen[str]:
-    server = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.forks"],
-        cwd=PROJECT_ROOT,
-        # Or numpy starts threads, which do not survive a fork.
-        env={**os.environ, "PYTHONUTF8": "1", "OPENBLAS_NUM_THREADS": "1"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        encoding="utf-8",
-    )
-    atexit.register(server.communicate)
-    return server
+def _server() -> str:
+    stack = ExitStack()
+    atexit.register(stack.close)
+    # Or numpy starts threads, which do not survive a fork.
+    environment = {**os.environ, "PYTHONUTF8": "1", "OPENBLAS_NUM_THREADS": "1"}
+    return stack.enter_context(fork_server.serving(sys.executable, __name__, PROJECT_ROOT, environment))
 
 
-def _serve() -> None:
-    if sys.platform == "win32":
-        raise NotImplementedError
-    for name in LOADED:
-        import_module(name)
-    gc.collect()
-    gc.freeze()
-    while asked := sys.stdin.readline():
-        # The only other thread is one of jemalloc's, which makes it anew.
-        with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
-            child = os.fork()
-        if not child:
-            _become(**json.loads(asked))
-            return
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-
-
-def _become(arguments: Sequence[str], environment: Mapping[str, str], said: Sequence[str]) -> None:
+def run_pytest(arguments: Sequence[str]) -> None:
     """End as ``python -m pytest ARGUMENTS`` does."""
-    if sys.platform == "win32":
-        raise NotImplementedError
-    signal.alarm(_SECONDS)
-    os.environ.clear()
-    os.environ.update(environment)
-    tempfile.tempdir = None
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    for number, path in enumerate(said, 1):
-        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
+    if sys.platform != "win32":
+        signal.alarm(_SECONDS)
     sys.argv[1:] = arguments
     runpy.run_module("pytest", run_name="__main__", alter_sys=True)
 
 
-if __name__ == "__main__":
-    _serve()
+if __name__ == "__main__" and sys.platform != "win32":
+    for name in LOADED:
+        import_module(name)
+    gc.collect()
+    gc.freeze()
+    fork_server.serve(sys.argv[1], run_pytest)

@@ -14,7 +14,8 @@ from typing import Any
 from bench import PROJECT_ROOT
 from bench.processes import process_group
 from bench.store.reader import StoredRun, open_run
-from tests.support.forks import CAN_FORK, run_forked
+from tests.support.fork_server import CAN_FORK
+from tests.support.forks import run_forked
 
 if sys.platform == "win32":
     INTERRUPT = signal.CTRL_BREAK_EVENT

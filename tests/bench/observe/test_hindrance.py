@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from bench.observe.hindrance import emulated_build, hypervisor, linux_hypervisor, low_class, tracer_of, virtual_product
+from bench.observe.hindrance import (
+    emulated_build,
+    hindrances,
+    hypervisor,
+    linux_hypervisor,
+    low_class,
+    tracer_of,
+    virtual_product,
+)
 
 ARM64, AMD64 = 0xAA64, 0x8664
 
@@ -17,6 +27,13 @@ def proc(folder: Path, tracer: int) -> Path:
     (folder / "4711").mkdir()
     (folder / "4711" / "comm").write_text("gdb\n", encoding="ascii")
     return folder
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no scheduling policies")
+@pytest.mark.parametrize("policy", ["SCHED_IDLE", "SCHED_BATCH", "SCHED_OTHER"])
+def test_a_policy_that_others_go_before_is_told(monkeypatch: pytest.MonkeyPatch, policy: str) -> None:
+    monkeypatch.setattr(os, "sched_getscheduler", lambda _: getattr(os, policy))
+    assert hindrances().policy == (None if policy == "SCHED_OTHER" else policy)
 
 
 @pytest.mark.parametrize(("tracer", "name"), [(0, None), (4711, "gdb"), (4712, "unknown")])
