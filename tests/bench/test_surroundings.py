@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from backends.process import usable_cpus
@@ -101,7 +102,7 @@ def test_a_run_on_one_cpu_computes_with_one_thread_and_says_so(sweep: Sweep) -> 
 
 
 # No lower, or beside other tests they get next to nothing of the CPU.
-NICENESS = 1 if sys.platform == "win32" else min(19, os.getpriority(os.PRIO_PROCESS, 0) + 1)
+NICENESS = min(19, psutil.Process().nice() + 1)
 
 
 @pytest.mark.parametrize(
