@@ -97,11 +97,11 @@ PARTS = (
     "contract",
     "(conversion or main_job) and not contract",
     "process and not contract and not conversion and not main_job and not browser",
-    "not process or browser",
+    "browser",
+    "not process",
 )
-"""Markers of the tests on stacks, of those that convert models, of others that start processes, and of those of logic
-and in a browser, which take about as long. A part leaves cores idle while it waits for processes, so they run at the
-same time."""
+"""Markers of the tests on stacks, of those that convert models, of others that start processes, of those in a browser,
+and of those of logic. A part leaves cores idle while it waits for processes, so they run at the same time."""
 
 HALF = ("tests/bench/analyse", "tests/bench/report")
 """Folders whose tests of logic take about as long as all others do."""

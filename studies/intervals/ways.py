@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
 from bench.analyse.comparison import Difference, compare as compare_runs, judge
@@ -85,8 +85,10 @@ def _run_of(run: Mapping[str, Run]) -> RunAnalysis:
     for cell in range(len(next(iter(run.values())))):
         metrics = {metric: by_cell[cell] for metric, by_cell in run.items()}
         cells.append(CellResult(**{**_nothing(CellResult), "load": load, "cell_key": str(cell), **metrics}))
-    parts: dict[str, Any] = {part.name: () for part in fields(RunAnalysis)}
-    return RunAnalysis(**{**parts, "record": {}, "end": None, "cells": tuple(cells)})
+    nothing: dict[str, Any] = {
+        part.name: () for part in fields(RunAnalysis) if part.default is MISSING is part.default_factory
+    }
+    return RunAnalysis(**{**nothing, "record": {}, "end": None, "cells": tuple(cells)})
 
 
 def _nothing(kind: Any) -> dict[str, Any]:

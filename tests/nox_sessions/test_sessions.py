@@ -242,7 +242,7 @@ def test_tests_lint_before_they_install_a_stack(finished: Finished, monkeypatch:
         ("--quiet", 1),
         ("mypy", 1),
         ("mypy", 1),
-        *[("pytest", 8)] * 4,
+        *[("pytest", 8)] * len(noxfile.PARTS),
     ]
 
 
