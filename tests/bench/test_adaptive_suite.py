@@ -26,7 +26,7 @@ def reached(tmp_path_factory: pytest.TempPathFactory, measured: Measured) -> Ran
     junit = sweep.home / "junit.xml"
     failing = ("--load-option", "simulated.fail_at=2", "--load-option", "simulated.only_prompt_tokens=8")
     # Long enough, and often enough, that other work on the machine does not move the medians by anything like that.
-    played = ("--load-option", "simulated.ttft_ms=40", "--load-option", "simulated.itl_ms=20", "--repeats", "3")
+    played = ("--load-option", "simulated.ttft_ms=200", "--load-option", "simulated.itl_ms=100", "--repeats", "3")
     target = ("--interval-target", "99%", "--blocks", "10", "--max-blocks", "12")
     return sweep, sweep.run(*target, *failing, *played, f"--junit-xml={junit}"), junit
 
