@@ -18,7 +18,7 @@ LANGUAGES = ("en", "tr")
 INTERRUPTED = 130
 """The exit status of what Ctrl-C ended."""
 UNREAD = 141
-"""The exit status of what nobody reads any more, as a shell has it."""
+"""The exit status of a command whose output pipe was closed: 128 + SIGPIPE, as a shell has it."""
 
 # C0 and C1 controls but tab and newline, separators of lines, and the characters that reorder text: terminal escapes
 # and disguises.
@@ -52,7 +52,7 @@ def command(main: Callable[[Sequence[str]], int]) -> Callable[[Sequence[str]], i
                 status = main(arguments)
             sys.stdout.flush()
         except BrokenPipeError:
-            # `head` has seen enough. What is still to be written would fail once more at the end of Python.
+            # The reader, e.g. `head`, is gone. Python flushes stdout once more as it exits, which would fail again.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return UNREAD
         except BenchError as error:

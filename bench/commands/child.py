@@ -37,7 +37,7 @@ def run(command: Sequence[str], variables: Mapping[str, str], beside: Iterable[S
             child.terminate()
 
     with ExitStack() as stack:
-        # Who ends nox means what it runs, and what it is about to start: a scheduler of a fleet would go on for ever.
+        # SIGTERM to nox is for its children too, started or about to be: a fleet's scheduler would run for ever.
         stack.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, end_all))
         for number, one in enumerate([command, *beside]):
             output = stack.enter_context(tempfile.TemporaryFile()) if number else None

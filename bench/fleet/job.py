@@ -35,7 +35,7 @@ STOPPED = 128
 _RUN = re.compile(rb"^run +(\S+)\r?$", re.MULTILINE)
 _POLL_S = 0.5
 _LOOKED_AT_S = 10.0
-"""Who looks whether a run goes on takes its lock for a moment, which keeps nobody from measuring."""
+"""How long the measuring process waits for the job's lock: whoever asks :meth:`Job._held` takes it for a moment."""
 _TAIL = 4096
 
 
@@ -200,7 +200,7 @@ class Job:
         return (run_id := self.run_id) is not None and open_run(self.results / run_id).end is None
 
     def _held(self) -> bool:
-        """Whether some process waits for it; its lock is named as that of a run."""
+        """Whether a process holds the job's lock; the lock file has the name that a run's has."""
         from bench.store.writer import goes_on  # noqa: PLC0415 - see above
 
         return goes_on(self.folder)
