@@ -33,7 +33,7 @@ def cell_result(samples: CellSamples, load: LoadResult, *, levels_only: bool = F
     generations = len(samples.ttft_ns)
     if generations == 0:
         return None
-    prompt_tokens, new_tokens, batch_size, turn = samples.shape
+    prompt_tokens, new_tokens, batch_size, _ = samples.shape
     itl = samples.itl_ns / _NS_PER_MS
     after = itl.sum(axis=1)
     times = {key: samples.durations[column] / _NS_PER_MS for key, column in STORED.items()}
@@ -46,12 +46,9 @@ def cell_result(samples: CellSamples, load: LoadResult, *, levels_only: bool = F
     return CellResult(
         cell_key=samples.cell_key,
         load=load,
-        prompt_tokens=prompt_tokens,
-        padded_prompt_tokens=samples.padded_prompt_tokens,
-        new_tokens=new_tokens,
-        batch_size=batch_size,
+        **samples.shape._asdict(),
         ask=samples.ask,
-        turn=turn,
+        padded_prompt_tokens=samples.padded_prompt_tokens,
         generations=generations,
         warmups=samples.warmups,
         excluded=samples.excluded,

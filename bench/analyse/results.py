@@ -313,13 +313,32 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
-class CellResult:
-    """One combination that has numbers; each of :data:`bench.metrics.METRICS` is an attribute.
+class AskedCell:
+    """A load and what it was asked, which is all that is known of a cell that failed or was not reached.
 
     Args:
         prompt_tokens: of the whole prompt, in a chat with all that was said before.
-        ask: ``again`` times a prompt that the process was asked just before, with the prefix cache on.
         turn: of a chat, from 1; 0 outside of one.
+    """
+
+    cell_key: str
+    load: LoadResult
+    prompt_tokens: int
+    new_tokens: int
+    batch_size: int
+    turn: int = 0
+    ask: Ask = "first"
+
+    @property
+    def shape(self) -> Request:
+        return Request(self.prompt_tokens, self.new_tokens, self.batch_size, self.turn)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellResult(AskedCell):
+    """One combination that has numbers; each of :data:`bench.metrics.METRICS` is an attribute.
+
+    Args:
         blocks: how many blocks have a counted generation.
         tpot_ms: ``None`` for answers of one token.
         response_ms: the whole answer, from submission to its last token.
@@ -334,12 +353,7 @@ class CellResult:
             no ids of its answers are stored.
     """
 
-    cell_key: str
-    load: LoadResult
-    prompt_tokens: int
     padded_prompt_tokens: int | None
-    new_tokens: int
-    batch_size: int
     generations: int
     warmups: int
     excluded: int
@@ -354,8 +368,6 @@ class CellResult:
     histogram: Histogram | None = None
     itl_p95_ms: Measured | None = None
     itl_samples: int = 0
-    ask: Ask = "first"
-    turn: int = 0
     arrival_ms: Arrival | None = None
     setup_ms: Measured | None = None
     costs: Costs = field(default_factory=Costs)
@@ -363,10 +375,6 @@ class CellResult:
     series: tuple[Generation, ...] = ()
     lost: tuple[Lost, ...] = ()
     answers: Answers | None = None
-
-    @property
-    def shape(self) -> Request:
-        return Request(self.prompt_tokens, self.new_tokens, self.batch_size, self.turn)
 
     @property
     def answer_ms(self) -> float:
@@ -377,23 +385,6 @@ class CellResult:
     def lost_blocks(self) -> int:
         """How many blocks were lost."""
         return sum(len(one.blocks) for one in self.lost)
-
-
-@dataclass(frozen=True, slots=True)
-class AskedCell:
-    """A cell without numbers: it failed, or the run ended before."""
-
-    cell_key: str
-    load: LoadResult
-    prompt_tokens: int
-    new_tokens: int
-    batch_size: int
-    turn: int = 0
-    ask: Ask = "first"
-
-    @property
-    def shape(self) -> Request:
-        return Request(self.prompt_tokens, self.new_tokens, self.batch_size, self.turn)
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,8 +152,7 @@ class Generations:
         return self._cell(key, self._rows[key]) if key in self._rows else None
 
     def _request(self, row: int) -> Request:
-        prompt_tokens, new_tokens, batch_size, turn = (self._table[name][row].as_py() for name in Request._fields)
-        return Request(prompt_tokens, new_tokens, batch_size, turn or 0)
+        return request_of({name: self._table[name][row].as_py() for name in Request._fields})
 
     def _cell(self, key: str, rows: Any) -> CellSamples:
         again = rows[self._again[rows]]
@@ -205,10 +204,12 @@ class Generations:
 def _asked(record: Mapping[str, Any]) -> dict[str, Request]:
     """Key -> request of the cells that a run planned."""
     cells = (record.get("plan") or {}).get("cells") or ()
-    return {
-        cell["cell_key"]: Request(cell["prompt_tokens"], cell["new_tokens"], cell["batch_size"], cell.get("turn") or 0)
-        for cell in cells
-    }
+    return {cell["cell_key"]: request_of(cell) for cell in cells}
+
+
+def request_of(row: Mapping[str, Any]) -> Request:
+    """What was asked, by a row of the table ``generations`` or a cell of the plan in run.json."""
+    return Request(row["prompt_tokens"], row["new_tokens"], row["batch_size"], row.get("turn") or 0)
 
 
 def _rows_by_key(cell_keys: pa.ChunkedArray) -> dict[str, Any]:
