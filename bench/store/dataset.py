@@ -10,9 +10,8 @@ A row group holds rows of one run, so that a run is read without the others. Wha
 of the dataset.
 """
 
-import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -240,25 +239,6 @@ class Dataset:
         """Table -> the files that hold a run's rows, among those of other runs."""
         partition = self.held(run_id).partition
         return {table: self.files(table, partition) for table in TABLES}
-
-    def differences(self, run_id: str) -> Iterator[str]:
-        """What is not as it was written of the files that hold a run, in words, a file each."""
-        for table in DATASET_TABLES:
-            for path in self.files(table, self.held(run_id).partition):
-                name = path.relative_to(self.root).as_posix()
-                if not path.is_file():
-                    yield f"{name} is missing"
-                elif sha256_of(path) != self.manifest.files[name].sha256:
-                    yield f"{name} has changed"
-
-
-def sha256_of(path: Path) -> str:
-    """The digest of a file's bytes; raises StoreError where it cannot be read."""
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def is_dataset(folder: Path) -> bool:
