@@ -379,6 +379,8 @@ class _Thrift:
         elif kind == 8:
             self._jump(self._varint())
         elif kind in {9, 10}:
+            if depth > _DEEPEST:
+                raise BoundsError("the header of a page is nested too deep")
             count, inner = self._list()
             for _ in range(count):
                 # In a list a truth value takes a byte.
