@@ -276,7 +276,7 @@ def _index(path: Path, changed_ns: int, size: int) -> tuple[pq.FileMetaData, dic
     with open_parquet(path) as file:
         metadata = file.metadata
     groups: dict[str, list[int]] = {}
-    own = (chunk for chunk in read_footer(path).chunks if chunk.leaf.name == "run_id")
+    own = (chunk for chunk in read_footer(path).chunks if chunk.name == "run_id")
     for group, chunk in enumerate(own):
         if chunk.least is None or chunk.least != chunk.greatest:
             raise ValueError("a row group holds rows of several runs")
