@@ -220,20 +220,21 @@ class Interruption:
 
 def interruptions(record: Mapping[str, Any]) -> tuple[Interruption, ...]:
     """Those of the run whose run.json is ``record``, in the order of time; none of a run that was measured at once."""
-    return tuple(_between(before, after) for before, after in pairwise(record.get("sittings") or ()))
-
-
-def _between(before: Mapping[str, Any], after: Mapping[str, Any]) -> Interruption:
-    ended, began, block = as_utc(before.get("ended_at")), as_utc(after.get("began_at")), after.get("block")
-    return Interruption(
-        reason=str(before.get("reason")),
-        at=ended,
-        # A clock that was set back meanwhile makes no negative pause.
-        pause_s=max(0.0, (began - ended).total_seconds()) if began and ended else None,
-        block=block,
-        within_block=bool(after.get("position")) and block is not None,
-        changed={what: tuple(pair) for what, pair in (after.get("changed") or {}).items() if len(pair) == 2},
-    )
+    found = []
+    for before, after in pairwise(record.get("sittings") or ()):
+        ended, began, block = as_utc(before.get("ended_at")), as_utc(after.get("began_at")), after.get("block")
+        found.append(
+            Interruption(
+                reason=str(before.get("reason")),
+                at=ended,
+                # A clock that was set back meanwhile makes no negative pause.
+                pause_s=max(0.0, (began - ended).total_seconds()) if began and ended else None,
+                block=block,
+                within_block=bool(after.get("position")) and block is not None,
+                changed={what: tuple(pair) for what, pair in (after.get("changed") or {}).items() if len(pair) == 2},
+            )
+        )
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -279,8 +280,7 @@ class Change:
 
 def surroundings(run: RunAnalysis) -> dict[Fact, str]:
     """What a latency may hang on, as far as a run records it: versions, system, power, variables, and how it asked."""
-    found = (*_of_run(run.record), *_of_venvs(run.record), *_of_loads(run.loads))
-    return {fact: str(value) for fact, value in found if str(value) != "None"}
+    return {fact: str(value) for fact, value in _facts(run.record, run.loads) if str(value) != "None"}
 
 
 def changes(before: Mapping[Fact, str], after: Mapping[Fact, str]) -> tuple[Change, ...]:
@@ -308,18 +308,12 @@ def run_changes(base: RunAnalysis, head: RunAnalysis) -> tuple[Change, ...]:
 
 def variant_changes(run: RunAnalysis) -> tuple[Change, ...]:
     """What differs between the venvs of the variants ``a`` and ``b`` of one run."""
-    facts = surroundings(run)
-    return changes(*(_of_variant(facts, name) for name in "ab"))
-
-
-def _of_variant(facts: Mapping[Fact, str], name: str) -> dict[Fact, str]:
-    """The facts of a variant's venvs, named as if they were the backend's own: ``ort-genai (a, DML)`` and all."""
-    venvs = {fact.backend: re.fullmatch(rf"(.+) \({name}(, .+)?\)", fact.backend) for fact in facts}
-    return {
-        Fact(fact.what, venv[1] + (venv[2] or ""), fact.variable): value
-        for fact, value in facts.items()
-        if (venv := venvs[fact.backend]) is not None
-    }
+    sides: dict[str, dict[Fact, str]] = {"a": {}, "b": {}}
+    for fact, value in surroundings(run).items():
+        # Named as if they were the backend's own: `ort-genai (a, DML)` and all.
+        if venv := re.fullmatch(r"(.+) \(([ab])(, .+)?\)", fact.backend):
+            sides[venv[2]][Fact(fact.what, venv[1] + (venv[3] or ""), fact.variable)] = value
+    return changes(sides["a"], sides["b"])
 
 
 def recorded(run: RunAnalysis, what: str, backends: Sequence[str]) -> str | None:
@@ -336,7 +330,7 @@ _OF_MACHINE = {"system": "os", "power source": "power_source", "power mode": "po
 _OF_PLAN = ("repeats", "warmups", "max_warmups")
 
 
-def _of_run(record: Mapping[str, Any]) -> Iterator[tuple[Fact, Any]]:
+def _facts(record: Mapping[str, Any], loads: Iterable[LoadResult]) -> Iterator[tuple[Fact, Any]]:
     yield Fact("AIPC Bench"), recorded_at(record, "project", "git_commit")
     yield Fact("schema"), record.get("schema_version")
     told = (*system_versions(record), *limits_of(record).items(), *settings_of(record))
@@ -348,18 +342,12 @@ def _of_run(record: Mapping[str, Any]) -> Iterator[tuple[Fact, Any]]:
         yield Fact("warmup_new_tokens"), recorded_at(record, "plan", "warmup_new_tokens") or WHOLE
     yield Fact("cool-down, s"), recorded_at(record, "options", "cooldown_s")
     yield Fact("cool-down, °C"), recorded_at(record, "options", "cooldown_c")
-
-
-def _of_loads(loads: Iterable[LoadResult]) -> Iterator[tuple[Fact, str]]:
-    """The variables of the workers, and one without a name that says that they were recorded, though none be set."""
-    for load in loads:
-        whose = f"{load.backend} ({load.variant})" if load.variant else load.backend
-        if load.environment is not None:
-            yield Fact("", whose, variable=True), "recorded"
-            yield from ((Fact(name, whose, variable=True), value) for name, value in load.environment.items())
-
-
-def _of_venvs(record: Mapping[str, Any]) -> Iterator[tuple[Fact, Any]]:
     for backend, venv in (record.get("venvs") or {}).items():
         yield Fact("Python", str(backend)), (venv or {}).get("python")
         yield from ((Fact(package, str(backend)), version) for package, version in packages(record, backend))
+    for load in loads:
+        whose = f"{load.backend} ({load.variant})" if load.variant else load.backend
+        if load.environment is not None:
+            # One without a name says that variables were recorded, though none be set.
+            yield Fact("", whose, variable=True), "recorded"
+            yield from ((Fact(name, whose, variable=True), value) for name, value in load.environment.items())
