@@ -71,9 +71,6 @@ def _bounded(members: list[zipfile.ZipInfo], archive: Path) -> None:
         )
 
 
-Fetch = Callable[[], None]
-
-
 @dataclass(frozen=True, slots=True)
 class Found:
     """A run to be taken, or what is none.
@@ -87,7 +84,7 @@ class Found:
     shown: str
     folder: Path | None
     why_not: str | None = None
-    fetch: Fetch | None = None
+    fetch: Callable[[], None] | None = None
 
 
 def runs_of(source: str, scratch: Path, cache: Path) -> Iterator[Found]:
@@ -108,16 +105,12 @@ def runs_of(source: str, scratch: Path, cache: Path) -> Iterator[Found]:
     if not paths:
         yield Found(source, None, "there is no such folder or file")
     for path in paths:
-        yield from _runs_at(path, scratch)
-
-
-def _runs_at(path: Path, scratch: Path) -> Iterator[Found]:
-    if path.is_file():
-        yield from _runs_in_zip(path, scratch)
-    elif (path / "run.json").is_file():
-        yield Found(str(path), path)
-    else:
-        yield from _runs_in(path, scratch)
+        if path.is_file():
+            yield from _runs_in_zip(path, scratch)
+        elif (path / "run.json").is_file():
+            yield Found(str(path), path)
+        else:
+            yield from _runs_in(path, scratch)
 
 
 def _runs_in(folder: Path, scratch: Path) -> Iterator[Found]:
