@@ -6,7 +6,6 @@ import shutil
 import stat
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -42,12 +41,14 @@ def unpack(archive: Path, folder: Path) -> list[Path]:
                 # A second file of that name is refused too.
                 with opened.open(member) as packed, target.open("xb") as stream:
                     shutil.copyfileobj(packed, stream)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise StoreError(f"{archive} is a damaged zip or none ({error}): fetch it again") from error
+    except StoreError:
+        raise
     except FileExistsError as error:
         raise StoreError(f"{archive} holds two files of one name: {error.filename}") from error
     except OSError as error:
         raise StoreError(f"cannot unpack {archive}: {error.strerror or error}") from error
+    except Exception as error:  # every compression has errors of its own
+        raise StoreError(f"{archive} is a damaged zip or none ({error}): fetch it again") from error
     return sorted(path.parent for path in folder.rglob("run.json"))
 
 
