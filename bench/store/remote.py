@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from backends.file_names import is_plain
 from backends.held_files import replace_file
 from bench.errors import StoreError, UsageError
 
@@ -93,6 +94,9 @@ class Store:
 
     def fetch(self, names: Sequence[str], folder: Path) -> None:
         """Copy files into a folder of this machine, under the same names, each whole or not at all."""
+        for name in names:
+            if not all(map(is_plain, name.split("/"))):
+                raise StoreError(f"{self.url} holds {name[:100]!r}, which would leave its folder: nothing is fetched")
         with _told(self.url):
             for start in range(0, len(names), _AT_ONCE):
                 some = names[start : start + _AT_ONCE]
