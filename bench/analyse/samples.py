@@ -156,6 +156,8 @@ class Generations:
         # A time that is not positive, or a missing step, is a broken record and no measurement.
         whole = (self._ttft[timed] > 0) & (self._lengths[timed] == self._steps[timed] - 1)
         counted = timed[self._valid[timed] & whole]
+        if (self._steps[counted] != shape.new_tokens).any():
+            raise ValueError(f"answers of the cell {key} are of another length than planned")
         itl = np.empty((len(counted), shape.new_tokens - 1))
         for place, row in enumerate(counted.tolist()):
             itl[place] = self._latencies[row]
