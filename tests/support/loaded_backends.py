@@ -147,11 +147,6 @@ class LoadedBackend:
         """The ids that one prompt is continued by."""
         return [row[0] for row in self.worker.generate([prompt], new_tokens).token_ids]
 
-    def repeat_over_first(self, prompt: Sequence[int]) -> float:
-        """Time to first token of a second ask, over that of the first."""
-        first = self.worker.generate([prompt], 1).ttft_ns
-        return self.worker.generate([prompt], 1).ttft_ns / first
-
 
 REMEDY = "`nox -s tests` makes it and hands it on"
 TIMEOUTS = Timeouts(start_s=600, open_s=600, load_s=600, generation_s=600)
