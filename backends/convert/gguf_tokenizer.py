@@ -79,10 +79,13 @@ def write_tokenizer(reader: Any, output: Path, beside: Path | None = None) -> st
     tokenizer, note = _of_file(beside, reader), None
     if tokenizer is None:
         tokenizer, note = _tokenizer(reader)
+    tokens = field(reader, "tokenizer.ggml.tokens")
+    names = {"bos_token": "bos", "eos_token": "eos", "unk_token": "unknown", "pad_token": "padding"}
+    ids = {role: field(reader, f"tokenizer.ggml.{name}_token_id") for role, name in names.items()}
     save_tokenizer(
         tokenizer,
         output,
-        special=_special_names(reader),
+        special={role: tokens[index] for role, index in ids.items() if tokens is not None and index is not None},
         chat_template=field(reader, "tokenizer.chat_template"),
         context_tokens=field(reader, f"{field(reader, 'general.architecture')}.context_length"),
     )
@@ -195,10 +198,3 @@ def _wants_bos(reader: Any) -> bool:
     return (
         field(reader, "tokenizer.ggml.model") == _SENTENCE_PIECE or field(reader, "tokenizer.ggml.pre") in _BOS_UNSAID
     )
-
-
-def _special_names(reader: Any) -> dict[str, str]:
-    tokens = field(reader, "tokenizer.ggml.tokens")
-    names = {"bos_token": "bos", "eos_token": "eos", "unk_token": "unknown", "pad_token": "padding"}
-    ids = {role: field(reader, f"tokenizer.ggml.{name}_token_id") for role, name in names.items()}
-    return {role: tokens[index] for role, index in ids.items() if tokens is not None and index is not None}

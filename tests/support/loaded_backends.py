@@ -110,7 +110,9 @@ _NOT_ELSEWHERE = {
 
 def cases(backends: Mapping[str, BackendSpec]) -> tuple[Case, ...]:
     """Every backend on the devices that its entry says it is tested on."""
-    plain = [Case(name, device) for name, spec in backends.items() for device in spec.contract_devices]
+    plain = [
+        Case(name, device) for name, spec in backends.items() for device in (*spec.tested_on, *spec.tested_if_installed)
+    ]
     return tuple(_NOT_ELSEWHERE.get(case.label, case) for case in plain)
 
 
