@@ -36,7 +36,8 @@ def weights_of(model: Path) -> dict[str, Any]:
         element = node.get_element_type()
         kind = element.get_type_name()
         shape = tuple(node.shape) if kind in FORMATS else ()
-        if not is_table(shape):
+        # Neither scalars nor rotary frequencies; a scale per channel has its last dimension 1, and not its first.
+        if not shape or max(shape[0], shape[-1]) <= 1:
             continue
         size = prod(shape)
         bits += size * element.bitwidth
@@ -58,11 +59,3 @@ def _is_looked_up(node: Any) -> bool:
         else reader.get_type_name() == "Gather" and index == 0
         for reader, index in readers
     )
-
-
-def is_table(shape: tuple[int, ...]) -> bool:
-    """Whether a constant of ``shape`` belongs to the weights; scalars and rotary frequencies do not.
-
-    A per-channel scale counts: its last dimension is 1, its first is not.
-    """
-    return len(shape) > 0 and (shape[-1] > 1 or shape[0] > 1)
