@@ -45,6 +45,29 @@ with tempfile.TemporaryDirectory() as folder:
 print(json.dumps(found))
 """
 
+DOUBLING = """
+import json, tempfile
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+from openvino import opset13 as ops
+
+from backends.convert.openvino_weights import weights_of
+
+rows = ops.constant(np.random.rand(100, 64).astype(np.float32))
+for _ in range(60):
+    rows = ops.multiply(rows, rows)
+row = ops.gather(rows, ops.parameter([1], np.int64), ops.constant(0, dtype=np.int64))
+found = []
+with tempfile.TemporaryDirectory() as folder:
+    for readers in ([row], [row, rows]):
+        file = Path(folder, f"{len(readers)}.xml")
+        ov.save_model(ov.Model(readers, [row.input_value(1).get_node()], "model"), file, compress_to_fp16=False)
+        found.append(weights_of(file)["looked_up_bytes"])
+print(json.dumps(found))
+"""
+
 ONNX = """
 import json, tempfile
 from pathlib import Path
@@ -139,6 +162,12 @@ def test_their_bytes_are_those_of_four_bits_and_of_their_scales(compressed: dict
     assert compressed["NF4"] | {"weight_elements": {}} == compressed["INT4_SYM"] | {"weight_elements": {}}
     scales = (EMBEDDING + HIDDEN + OUTPUT) // 32
     assert compressed["MXFP4"]["stored_bytes"] == EMBEDDING + OUTPUT + HIDDEN // 2 + scales
+
+
+def test_a_table_behind_nodes_that_double_the_paths_to_it_is_still_one_that_is_looked_up(
+    conversion_python: str,
+) -> None:
+    assert told(conversion_python, "-c", DOUBLING) == [4 * EMBEDDING, 0]
 
 
 def test_narrow_weights_of_an_onnx_model_are_counted_without_their_scales(conversion_python: str) -> None:
