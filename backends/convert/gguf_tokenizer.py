@@ -6,6 +6,7 @@ here, it is split as for another model, and that is said.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -182,8 +183,10 @@ def _sentence_piece(reader: Any, tokens: Sequence[str]) -> Any:
 
 
 def _pairs(vocabulary: dict[str, int]) -> Iterator[tuple[str, str]]:
+    # A stranger's token may have tens of thousands of letters: none is cut where no token ends.
+    lengths = sorted({len(token) for token in vocabulary} - {0})
     for token in vocabulary:
-        for place in range(1, len(token)):
+        for place in takewhile(len(token).__gt__, lengths):
             left, right = token[:place], token[place:]
             if left in vocabulary and right in vocabulary:
                 yield left, right
