@@ -7,6 +7,7 @@ from typing import Any
 from backends.bounded_json import read_json
 from backends.gguf_parts import parts_of
 from bench.errors import UsageError, cause
+from bench.prepare.cache import reading
 from bench.prepare.vet import genai_config, gguf_file, onnx_file, openvino_ir
 from bench.prepare.vet.files import Folder, RefusedError, Taken
 
@@ -36,12 +37,14 @@ def take(artifact_format: str, source: Path, label: str, copies: Path) -> Taken:
 
     Raises:
         UsageError: it is refused, with the file and the reason.
+        PrepareError: it cannot be read.
     """
     try:
-        if artifact_format == "gguf":
-            return _gguf(source, copies)
-        folder = Folder(source, copies)
-        return _openvino(folder) if artifact_format == "openvino-ir" else _ort_genai(folder)
+        with reading(source):
+            if artifact_format == "gguf":
+                return _gguf(source, copies)
+            folder = Folder(source, copies)
+            return _openvino(folder) if artifact_format == "openvino-ir" else _ort_genai(folder)
     except RefusedError as error:
         raise UsageError(f"the model {label} is refused: {error}") from error
 

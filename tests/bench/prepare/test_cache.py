@@ -13,7 +13,7 @@ import platformdirs
 import pytest
 
 from bench import PROJECT_ROOT
-from bench.errors import MachineError
+from bench.errors import MachineError, PrepareError
 from bench.prepare import cache
 from bench.prepare.cache import (
     ArtifactKey,
@@ -333,3 +333,13 @@ def test_what_a_killed_run_was_making_is_made_by_the_one_that_waits(tmp_path: Pa
     found = ArtifactStore(tmp_path).find(KEY)
     assert found is not None
     assert damage(found) is None
+
+
+def test_a_models_file_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    (tmp_path / "a").write_bytes(b"abc")
+    monkeypatch.setattr(hashlib, "file_digest", fails)
+    with pytest.raises(PrepareError, match=r"the model cannot be read at .*a \(Input/output error\): copy or download"):
+        digests_of([tmp_path / "a"], tmp_path / "cache")
