@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -82,6 +83,25 @@ def test_an_option_that_is_the_same_as_before_is_taken(make_options: MakeOptions
 def test_a_record_without_options_is_refused(record: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="does not record its options"):
         recorded_flags(record)
+
+
+@pytest.mark.parametrize(
+    ("options", "lacks"),
+    [("load_options", "load_options"), ("quality_limits", "quality_limits"), ("quality", "quality")],
+)
+def test_an_option_that_is_not_recorded_is_named(make_options: MakeOptions, options: str, lacks: str) -> None:
+    record = record_of(make_options("--backend", "simulated"))
+    record["options"][options] = None
+    with pytest.raises(UsageError, match=rf"does not record its options \({lacks}\); measure anew"):
+        recorded_flags(record)
+
+
+@pytest.mark.parametrize("flag", ["worker", "config", "c"])
+def test_a_record_sets_no_other_flags_by_its_variants(make_options: MakeOptions, tmp_path: Path, flag: str) -> None:
+    record = record_of(make_options("--backend", "simulated"))
+    record["plan"]["variants"] = {flag: {"spec": f"simulated={sys.executable}"}}
+    with pytest.raises(UsageError, match=rf"run\.json of that run has a variant '{flag}'; there are a and b"):
+        options_again(record, raw_values(["--resume"]), tmp_path)
 
 
 def test_the_command_that_carries_on_has_what_narrowed_the_run() -> None:
