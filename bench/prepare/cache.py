@@ -248,6 +248,8 @@ def _changes(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> Iterator[t
                 yield name, f"has the SHA-256 {found[:16]}…, {made['sha256'][:16]}… was made"
         except OSError as error:
             yield name, f"cannot be read ({error.strerror or error})"
+        except (LookupError, TypeError):
+            yield name, f"has no size and SHA-256 in {MANIFEST}"
 
 
 def differences(folder: Path) -> list[str]:
@@ -319,7 +321,8 @@ def remembered(file: Path) -> Iterator[dict[str, Any]]:
         lock.acquire()
     try:
         text = file.read_text("utf-8")
-        known: dict[str, Any] = json.loads(text)
+        read = json.loads(text)
+        known: dict[str, Any] = read if isinstance(read, dict) else {}
     except (OSError, ValueError):
         text, known = "", {}
     draft = file.with_name(f"{file.name}.{os.getpid()}")

@@ -4,6 +4,7 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from glob import escape
 from pathlib import Path
 
 from backends.file_names import is_plain
@@ -84,7 +85,7 @@ class Folder:
         links = file.stat().st_nlink
         if links < 2 or file.parent in blobs_of(self.path):
             return False
-        ours = sum(1 for copy in self.copies.glob(f"*/{file.name}") if copy.samefile(file))
+        ours = sum(1 for copy in self.copies.glob(f"*/{escape(file.name)}") if copy.samefile(file))
         return links - ours > 1
 
 
