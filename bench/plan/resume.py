@@ -92,7 +92,7 @@ def asked_again(options: Mapping[str, Any], backend: str, usual: str) -> Iterato
         "quality_limits": None if limits == DEFAULT_QUALITY_LIMITS else shown,
     }
     typed["load_option"] = [one for one in typed["load_option"] or () if one.startswith(f"{backend}.")]
-    defaults = {
+    defaults: dict[str, Any] = {
         "model": "default",
         "profile": usual,
         "blocks": max(blocks or 0, LEAST_ADAPTIVE_BLOCKS) if target else blocks,

@@ -16,40 +16,17 @@ from bench.cli import quoted
 from bench.errors import UsageError
 from bench.plan import values as v
 from bench.plan.backends import BACKENDS
-from bench.plan.environments import Environment, environment_for, package_name
+from bench.plan.environments import environment_for, package_name
 
 FORMS = (
     "packages with exact versions (openvino-genai==2026.4.1.0), a wheel, an interpreter, load options "
     "(openvino-genai.attention_backend=SDPA), 'current' or 'same'"
 )
 _OPTION = re.compile(r"[\w-]+\.\w+=(?!=)")
+"""How load options begin."""
 _PYTHON = re.compile(r"python[\d.]*(\.exe)?", re.IGNORECASE)
 _ARCHIVES = (".whl", ".tar.gz", ".zip")
 _AROUND_OPERATORS = re.compile(r"\s*(===|==|~=|!=|<=|>=|<|>|,|@)\s*")
-
-
-def looks_like_options(text: str) -> bool:
-    """Whether ``text`` begins as ``BACKEND.KEY=VALUE`` does."""
-    return _OPTION.match(text) is not None
-
-
-def looks_like_interpreter(text: str) -> bool:
-    """Whether ``text`` is a path, or is named as a Python is, and is no archive of a package."""
-    if "@" in text or text.endswith(_ARCHIVES):
-        return False
-    return "/" in text or "\\" in text or _PYTHON.fullmatch(text) is not None
-
-
-def python_at(text: str, where: str) -> str:
-    """The interpreter at a path, links not followed: a venv's is one, and following it would leave the venv.
-
-    Raises:
-        UsageError: there is none.
-    """
-    interpreter = v.path(text, where)
-    if not interpreter.is_file():
-        raise UsageError(f"{where}: no interpreter at {interpreter}; a variant is one of {FORMS}")
-    return str(interpreter)
 
 
 def requirements_in(text: str, where: str) -> tuple[str, ...]:
@@ -140,10 +117,6 @@ class Variant:
     python: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
-    def environment(self, pinned: Environment) -> Environment:
-        """What the variant's venv is made from, where ``pinned`` is the backend's own."""
-        return pinned.replacing(self.requirements)
-
     def remedy(self, name: str) -> str:
         """What to do where its stack cannot be imported; ``name`` is the variant's own, ``a`` or ``b``."""
         if self.python is not None:
@@ -163,8 +136,9 @@ class Variant:
         if idle:
             return f"{', '.join(idle)} is no option of {self.backend} on {device} in {precision}"
         pinned = environment_for(spec, device)
-        if self.requirements and (pinned is None or not pinned.pins_any(self.requirements)):
-            has = f"{', '.join(pinned.packages)}" if pinned else "nothing of its own"
+        packages = pinned.packages if pinned is not None else ()
+        if self.requirements and {package_name(one) for one in self.requirements}.isdisjoint(packages):
+            has = ", ".join(packages) if pinned is not None else "nothing of its own"
             return f"'{self.spec}' changes nothing of {self.backend} on {device}, whose environment has {has}"
         return None
 
@@ -215,19 +189,20 @@ def read_variants(a: str | None, b: str | None, asked: CommandLine) -> dict[str,
 def _read(text: str, where: str) -> Variant:
     if text in (CURRENT, SAME):
         return Variant(text, "packages")
-    if looks_like_options(text):
-        return _of_options(text, where)
-    if looks_like_interpreter(text):
-        return Variant(text, "interpreter", python=python_at(text, where))
-    return Variant(text, "packages", requirements=requirements_in(text, where))
-
-
-def _of_options(text: str, where: str) -> Variant:
-    by_backend = v.load_options(text, where)
-    if len(by_backend) > 1:
-        raise UsageError(f"{where}: {' and '.join(by_backend)} are two backends; a variant is of one")
-    ((backend, options),) = by_backend.items()
-    return Variant(text, "options", backend, options=options)
+    if _OPTION.match(text) is not None:
+        by_backend = v.load_options(text, where)
+        if len(by_backend) > 1:
+            raise UsageError(f"{where}: {' and '.join(by_backend)} are two backends; a variant is of one")
+        ((backend, options),) = by_backend.items()
+        return Variant(text, "options", backend, options=options)
+    is_package = "@" in text or text.endswith(_ARCHIVES)
+    if is_package or ("/" not in text and "\\" not in text and _PYTHON.fullmatch(text) is None):
+        return Variant(text, "packages", requirements=requirements_in(text, where))
+    # Links are not followed: a venv's interpreter is one, and following it would leave the venv.
+    interpreter = v.path(text, where)
+    if not interpreter.is_file():
+        raise UsageError(f"{where}: no interpreter at {interpreter}; a variant is one of {FORMS}")
+    return Variant(text, "interpreter", python=str(interpreter))
 
 
 def _unchanged(variant: Variant) -> bool:

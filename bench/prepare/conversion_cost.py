@@ -122,16 +122,13 @@ def gigabytes(count: int) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.0f} MB"
 
 
-@dataclass(frozen=True, slots=True)
-class Free:
-    """What the machine has left, in bytes."""
-
-    disk_bytes: int
-    memory_bytes: int
-
-
 def preflight_lines(
-    plan: Plan, options: Options, pending: Sequence[PendingWork], parameters: int | None, free: Free
+    plan: Plan,
+    options: Options,
+    pending: Sequence[PendingWork],
+    parameters: int | None,
+    free_disk_bytes: int,
+    free_memory_bytes: int,
 ) -> list[str]:
     """The announcement of a run that first makes ``pending``; ``parameters`` is ``None`` if there is no model."""
     blocks = _from_to(options.blocks, options.most_blocks, "block")
@@ -145,11 +142,13 @@ def preflight_lines(
     labels = ", ".join(work.label for work in pending)
     what = f"{counted(len(pending), 'artifact')}, about {format_duration(making_s)}: {labels}"
     guess = _guess(plan, options, parameters, making_s)
+    preparing = max((work.memory_bytes for work in pending), default=0)
+    memory = f"{preparing / 1e9:.1f} GB needed to prepare, {memory_bytes(plan, parameters) / 1e9:.1f} GB to measure"
     return [
         measure,
         f"prepare    {what if pending else 'nothing: all artifacts are in the cache'}",
-        f"disk       {disk_bytes(pending) / 1e9:.1f} GB needed, {free.disk_bytes / 1e9:.1f} GB free",
-        _memory(plan, pending, parameters, free),
+        f"disk       {disk_bytes(pending) / 1e9:.1f} GB needed, {free_disk_bytes / 1e9:.1f} GB free",
+        f"memory     {memory}, {free_memory_bytes / 1e9:.1f} GB free",
         f"time       {guess} (a guess; a measured figure follows after the first block)",
     ]
 
@@ -171,9 +170,3 @@ def _guess(plan: Plan, options: Options, parameters: int, making_s: float) -> st
 def _whole(measuring_s: float, options: Options, making_s: float) -> str:
     scoring_s = quality_seconds(options.blocks, measuring_s) if options.quality else 0.0
     return format_duration(measuring_s + scoring_s + making_s)
-
-
-def _memory(plan: Plan, pending: Sequence[PendingWork], parameters: int, free: Free) -> str:
-    preparing = max((work.memory_bytes for work in pending), default=0)
-    needed = f"{preparing / 1e9:.1f} GB needed to prepare, {memory_bytes(plan, parameters) / 1e9:.1f} GB to measure"
-    return f"memory     {needed}, {free.memory_bytes / 1e9:.1f} GB free"

@@ -152,16 +152,14 @@ def _mapped_bytes(source: Path) -> int:
 
 
 def _failure(title: str, answer: Mapping[str, Any] | None, status: int, log: Path, cap_bytes: int) -> str:
-    reason = answer["message"] if answer else _death(status, log)
+    if answer is not None:
+        reason = answer["message"]
+    else:
+        words = last_words(tail(log))
+        reason = f"the converter died ({exit_in_words(status)})" + (f"; its last words: {words}" if words else "")
     remedy = missing_runtime(reason) or refused_by_cap(reason, cap_bytes)
     said = f"converting {title} failed: {reason} (all it printed is in {log})"
     return f"{said}; {remedy}" if remedy else said
-
-
-def _death(status: int, log: Path) -> str:
-    words = last_words(tail(log))
-    died = f"the converter died ({exit_in_words(status)})"
-    return f"{died}; its last words: {words}" if words else died
 
 
 def tail(log: Path) -> str:

@@ -159,7 +159,10 @@ def resolve_model(spec: str) -> ModelSource:
     if spec == DEFAULT_SPEC:
         return ModelSource("default", spec, DEFAULT_NAME)
     if spec.startswith(SYNTHETIC_PREFIX):
-        return _synthetic(spec)
+        shape = spec.removeprefix(SYNTHETIC_PREFIX)
+        if shape not in SHAPES:
+            raise UsageError(f"there is no synthetic model {shape!r}: choose one of {', '.join(SHAPES)}")
+        return ModelSource("synthetic", spec, spec)
     # What is too long for a name, or lies where nobody may look, is not there.
     if os.path.lexists(_path(spec)):
         try:
@@ -185,13 +188,6 @@ def _path(spec: str) -> Path:
         return Path(spec).expanduser()
     except RuntimeError:
         return Path(spec)
-
-
-def _synthetic(spec: str) -> ModelSource:
-    shape = spec.removeprefix(SYNTHETIC_PREFIX)
-    if shape not in SHAPES:
-        raise UsageError(f"there is no synthetic model {shape!r}: choose one of {', '.join(SHAPES)}")
-    return ModelSource("synthetic", spec, spec)
 
 
 _REMEDY = (

@@ -16,7 +16,7 @@ from bench.plan.cells import Load
 from bench.plan.options import Options, resolve_options
 from bench.plan.plan import Plan, Surroundings, make_plan
 from bench.plan.resume import options_again
-from bench.prepare.conversion_cost import Free, existing_parent, preflight_lines
+from bench.prepare.conversion_cost import existing_parent, preflight_lines
 from bench.prepare.model_source import resolve_model
 from bench.prepare.preparation import ASSUMED_PARAMETERS, Preparation
 from bench.prepare.stage import wanted_artifacts
@@ -54,8 +54,8 @@ def preflight(
         expected = preparer.expected_facts
         parameters = ASSUMED_PARAMETERS if expected is None else expected.parameters
         pending = preparer.pending(wanted_artifacts(loads))
-    free = Free(shutil.disk_usage(existing_parent(results)).free, usable_memory().available_bytes)
-    return preflight_lines(plan, options, pending, parameters, free)
+    free_disk_bytes = shutil.disk_usage(existing_parent(results)).free
+    return preflight_lines(plan, options, pending, parameters, free_disk_bytes, usable_memory().available_bytes)
 
 
 def _options_again(flags: Mapping[str, Any], root: Path) -> Options:

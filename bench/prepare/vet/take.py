@@ -80,14 +80,12 @@ def _rewritten(folder: Folder) -> dict[str, str]:
         settings = _json(folder, name)
         if not isinstance(settings, dict):
             raise RefusedError(f"{name} is no object")
-        kept = {key: value for key, value in settings.items() if not _left_out(key, _REWRITTEN[name])}
+        # What names a file is left out too: a tokenizer is made of the files beside it alone.
+        kept = {
+            key: value for key, value in settings.items() if key not in _REWRITTEN[name] and not key.endswith("_file")
+        }
         texts[name] = json.dumps(kept, indent=2, ensure_ascii=False)
     return texts
-
-
-def _left_out(key: str, listed: tuple[str, ...]) -> bool:
-    """Whether ``key`` is ``listed``, or names a file: a tokenizer is made of the files beside it alone."""
-    return key in listed or key.endswith("_file")
 
 
 def _json(folder: Folder, name: str) -> Any:
