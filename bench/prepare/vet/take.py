@@ -85,6 +85,11 @@ def _rewritten(folder: Folder) -> dict[str, str]:
             key: value for key, value in settings.items() if key not in _REWRITTEN[name] and not key.endswith("_file")
         }
         texts[name] = json.dumps(kept, indent=2, ensure_ascii=False)
+        try:
+            texts[name].encode("utf-8")
+        except UnicodeEncodeError as error:
+            # JSON can name half of a character, which no file can hold.
+            raise RefusedError(f"{name} has half of a character in a text ({error.object[error.start]!a})") from error
     return texts
 
 
