@@ -1,5 +1,6 @@
 """The options of a stored run read back, as raw values and as they are typed, to carry it on or measure it again."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,10 @@ _BESIDE = frozenset(
     )
 )
 """Flags that may stand beside ``--resume``: where things are, what becomes of the report, what other runs may do."""
+
+_ARGUMENT = r"""(?:[\w.,:/=+@~-]|'[^'&|<>^%\x00-\x1f]*'|"[^"$`\\!&|<>^%\x00-\x1f]*")+"""
+_ARGUMENTS = re.compile(f"{_ARGUMENT}(?: {_ARGUMENT})*")
+"""What stands for itself in the shells of Linux, in PowerShell and in ``cmd``."""
 
 
 def recorded_flags(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -145,5 +150,7 @@ def options_again(record: Mapping[str, Any], given: Mapping[str, Any], root: Pat
 
 def resume_command(run: str, record: Mapping[str, Any]) -> str:
     """What carries on with a run of this id, or in this folder."""
-    narrowed_by = (record.get("selection") or {}).get("by")
-    return " ".join(filter(None, (f"nox -s bench -- --resume {quoted(run)}", narrowed_by)))
+    narrowed_by = (record.get("selection") or {}).get("by") or ""
+    # People copy this line: of a stranger's record nothing is in it that a shell would run. Without, --resume names it.
+    arguments = [narrowed_by] if _ARGUMENTS.fullmatch(narrowed_by) else []
+    return " ".join([f"nox -s bench -- --resume {quoted(run)}", *arguments])
