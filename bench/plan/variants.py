@@ -1,6 +1,7 @@
 """The two variants of an A/B run: what the user types after ``--a`` and ``--b``, and what becomes of it."""
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -37,13 +38,17 @@ def requirements_in(text: str, where: str) -> tuple[str, ...]:
     """
     if not text:
         raise UsageError(f"{where}: expected {FORMS}, got nothing")
-    if text.endswith(_ARCHIVES) and "@" not in text and v.path(text, where).is_file():
+    if text.endswith(_ARCHIVES) and _is_file(v.path(text, where)):
         return (_archive(text, where),)
     tokens = _AROUND_OPERATORS.sub(r"\1", text).split()
     return tuple(
         _archive(token, where) if token.endswith(_ARCHIVES) and "@" not in token else _requirement(token, where)
         for token in tokens
     )
+
+
+def _is_file(path: Path) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113 - of what is too long for a name Path.is_file() raises
 
 
 def _requirement(token: str, where: str) -> str:
@@ -195,12 +200,14 @@ def _read(text: str, where: str) -> Variant:
             raise UsageError(f"{where}: {' and '.join(by_backend)} are two backends; a variant is of one")
         ((backend, options),) = by_backend.items()
         return Variant(text, "options", backend, options=options)
-    is_package = "@" in text or text.endswith(_ARCHIVES)
-    if is_package or ("/" not in text and "\\" not in text and _PYTHON.fullmatch(text) is None):
+    is_path = "/" in text or "\\" in text
+    # A folder may have an @ in its name, as Homebrew's python@3.12.
+    is_package = text.endswith(_ARCHIVES) or ("@" in text and not (is_path and _is_file(v.path(text, where))))
+    if is_package or (not is_path and _PYTHON.fullmatch(text) is None):
         return Variant(text, "packages", requirements=requirements_in(text, where))
     # Links are not followed: a venv's interpreter is one, and following it would leave the venv.
     interpreter = v.path(text, where)
-    if not interpreter.is_file():
+    if not _is_file(interpreter):
         raise UsageError(f"{where}: no interpreter at {interpreter}; a variant is one of {FORMS}")
     return Variant(text, "interpreter", python=str(interpreter))
 

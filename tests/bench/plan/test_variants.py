@@ -149,6 +149,7 @@ def test_a_sweep_file_names_no_variants(make_options: MakeOptions, write_sweep: 
         *((text, "no interpreter at") for text in ("./a.b=c", "venv\\Scripts\\python.exe", "python3.12", "/nowhere/x")),
         ("a.b==1", "names a.b, which|no environment|no backend's environment pins a-b"),
         ("openvino-genai >= 1", "leaves the version open"),
+        (" ", "expected packages with exact versions .*, got nothing"),
         ("./dist/x-1-py3-none-any.whl", "no package at"),
         ("a @ file:///x/y", "no package at"),
     ],
@@ -161,6 +162,21 @@ def test_options_interpreters_and_packages_are_told_apart(make_options: MakeOpti
 def test_an_interpreter_is_taken_where_it_is(make_options: MakeOptions) -> None:
     options = make_options("--backend", "openvino-genai", "--a", sys.executable, "--b", "current")
     assert options.variants["a"].python == str(Path(sys.executable))
+
+
+def test_a_folder_may_have_an_at_sign_in_its_name(make_options: MakeOptions, tmp_path: Path) -> None:
+    folder = tmp_path / "python@3.12"
+    folder.mkdir()
+    for name in ("python3", "openvino_genai-1-py3-none-any.whl"):
+        (folder / name).touch()
+    given = make_options("--backend", "openvino-genai", "--a", str(folder / "python3"), "--b", str(folder / name))
+    assert given.variants["a"].python == str(folder / "python3")
+    assert given.variants["b"].requirements[0].startswith("openvino-genai @ file://")
+
+
+def test_what_is_too_long_for_a_name_is_no_interpreter(make_options: MakeOptions) -> None:
+    with pytest.raises(UsageError, match="no interpreter at"):
+        make_options("--backend", "simulated", "--a", "/" + "x" * 5000, "--b", "current")
 
 
 def test_an_interpreter_that_is_not_there_is_refused_with_its_path(make_options: MakeOptions, tmp_path: Path) -> None:
