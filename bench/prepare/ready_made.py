@@ -10,7 +10,7 @@ from pathlib import Path
 from backends.contract import Question, Text
 from bench.errors import PrepareError
 from bench.plan.cells import digest as digest_of
-from bench.prepare.cache import Artifact, ArtifactKey, Made, digests_of
+from bench.prepare.cache import Artifact, ArtifactKey, Made, digests_of, reading
 from bench.prepare.model_facts import ModelFacts
 from bench.prepare.model_source import ModelSource
 from bench.prepare.preparation import Job, Preparation, Wanted
@@ -124,7 +124,8 @@ class ReadyMade(Preparation):
     @cached_property
     def _digest(self) -> str:
         # Nothing is made before the model has been taken, and all that is made has this in its key.
-        files = own_files(self.source, self._taken)
+        with reading(self.source.directory):
+            files = own_files(self.source, self._taken)
         return digest_of({"kind": self.source.kind, "files": digests_of(files, self._store.root)}, length=64)
 
     @property

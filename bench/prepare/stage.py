@@ -219,8 +219,9 @@ class Preparer(Preparation):
         job = self._model_job
         if job is not None:
             return job.key.digest
-        files = digests_of(source_files(self.source.directory), self._store.root)
-        return digest_of({"kind": "directory", "files": files}, length=64)
+        with unreadable_refused(self.source.directory):
+            files = source_files(self.source.directory)
+        return digest_of({"kind": "directory", "files": digests_of(files, self._store.root)}, length=64)
 
     @cached_property
     def _facts(self) -> ModelFacts:

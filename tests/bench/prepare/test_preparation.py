@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.errors import PrepareError
+from bench.errors import PrepareError, UsageError
 from bench.prepare.stage import Preparer
 
 pytestmark = pytest.mark.process
@@ -48,3 +48,10 @@ def test_a_model_whose_disk_fails_is_not_taken_for_a_full_cache(
     monkeypatch.setattr(Path, "is_file", fails)
     with pytest.raises(PrepareError, match=r"the model cannot be read at .*my-model \(Input/output error\)"):
         preparer.artifact("openvino-ir", "int4", "CPU")
+
+
+def test_weights_that_are_removed_before_they_are_read_are_named(preparer_of: Make, model_directory: Path) -> None:
+    preparer = preparer_of(str(model_directory))
+    (model_directory / "model.safetensors").unlink()
+    with pytest.raises(UsageError, match="my-model cannot be used"):
+        assert preparer._digest
