@@ -184,11 +184,12 @@ def read_variants(a: str | None, b: str | None, asked: CommandLine) -> dict[str,
             "name the interpreter as a variant"
         )
     options = any(variant.options for variant in read.values())
-    return {
+    found = {}
+    for name, variant in read.items():
         # A variant that changes nothing is one of what the other changes.
-        name: replace(variant, backend=backend, kind="options" if options and _unchanged(variant) else variant.kind)
-        for name, variant in read.items()
-    }
+        unchanged = not (variant.requirements or variant.python or variant.options)
+        found[name] = replace(variant, backend=backend, kind="options" if options and unchanged else variant.kind)
+    return found
 
 
 def _read(text: str, where: str) -> Variant:
@@ -212,13 +213,18 @@ def _read(text: str, where: str) -> Variant:
     return Variant(text, "interpreter", python=str(interpreter))
 
 
-def _unchanged(variant: Variant) -> bool:
-    return not (variant.requirements or variant.python or variant.options)
-
-
 def _backend(read: Mapping[str, Variant], meant: Mapping[str, str], asked: CommandLine) -> str:
-    found = {name: _own_backend(variant, f"--{name}", asked) for name, variant in read.items()}
-    named = {name: backend for name, backend in found.items() if backend is not None}
+    """The backend that the variants are of, by what those say that change something."""
+    named = {}
+    for name, variant in read.items():
+        if variant.python is not None:
+            named[name] = _the_one(f"--{name}", asked)
+        elif variant.requirements:
+            named[name] = _pinning(variant.requirements, f"--{name}", asked)
+        elif variant.options:
+            named[name] = variant.backend
+            if asked.backends is not None and variant.backend not in asked.backends:
+                raise UsageError(f"--{name}: {variant.backend} is not among --backend {','.join(asked.backends)}")
     if not named:
         return _the_one(f"--a {meant['a']}, --b {meant['b']}", asked)
     if len(set(named.values())) > 1:
@@ -227,18 +233,6 @@ def _backend(read: Mapping[str, Variant], meant: Mapping[str, str], asked: Comma
             f"measure both with `nox -s bench -- --backend {named['a']},{named['b']}`"
         )
     return next(iter(named.values()))
-
-
-def _own_backend(variant: Variant, where: str, asked: CommandLine) -> str | None:
-    if _unchanged(variant):
-        return None
-    if variant.python is not None:
-        return _the_one(where, asked)
-    if variant.requirements:
-        return _pinning(variant.requirements, where, asked)
-    if asked.backends is not None and variant.backend not in asked.backends:
-        raise UsageError(f"{where}: {variant.backend} is not among --backend {','.join(asked.backends)}")
-    return variant.backend
 
 
 def _the_one(where: str, asked: CommandLine) -> str:
