@@ -113,7 +113,7 @@ def read_workers(value: Any, where: str) -> dict[str, str]:
             raise UsageError(f"{where}: expected NAME=PYTHON with a name of {', '.join(BACKENDS)}, got '{entry}'")
         # Not resolved: a venv's interpreter is a link, and following it would leave the venv.
         interpreter = v.path(python, where)
-        if not interpreter.is_file():
+        if not v.is_file(interpreter):
             raise UsageError(f"{where}: no interpreter at {interpreter}")
         workers[name] = str(interpreter)
     return workers

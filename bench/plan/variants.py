@@ -38,17 +38,13 @@ def requirements_in(text: str, where: str) -> tuple[str, ...]:
     """
     if not text:
         raise UsageError(f"{where}: expected {FORMS}, got nothing")
-    if text.endswith(_ARCHIVES) and _is_file(v.path(text, where)):
+    if text.endswith(_ARCHIVES) and v.is_file(v.path(text, where)):
         return (_archive(text, where),)
     tokens = _AROUND_OPERATORS.sub(r"\1", text).split()
     return tuple(
         _archive(token, where) if token.endswith(_ARCHIVES) and "@" not in token else _requirement(token, where)
         for token in tokens
     )
-
-
-def _is_file(path: Path) -> bool:
-    return os.path.isfile(path)  # noqa: PTH113 - of what is too long for a name Path.is_file() raises
 
 
 def _requirement(token: str, where: str) -> str:
@@ -71,7 +67,7 @@ def _requirement(token: str, where: str) -> str:
 
 def _archive(token: str, where: str) -> str:
     path = v.path(token, where)
-    if not path.is_file():
+    if not v.is_file(path):
         raise UsageError(f"{where}: no package at {path}")
     try:
         name = parse_wheel_filename(path.name)[0] if path.suffix == ".whl" else parse_sdist_filename(path.name)[0]
@@ -88,11 +84,11 @@ def _digested(url: str, where: str) -> str:
     # On Windows the host is the server of a shared folder.
     host = "" if parts.netloc == "localhost" else parts.netloc
     path = Path(url2pathname(f"//{host}{parts.path}" if host else parts.path))
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - as of v.is_file
         raise UsageError(
             f"{where}: {path} is a folder; make a wheel of it, `pip wheel --no-deps -w dist {quoted(str(path))}`"
         )
-    if not path.is_file():
+    if not v.is_file(path):
         raise UsageError(f"{where}: no package at {path}")
     with path.open("rb") as file:
         return f"{url.partition('#')[0]}#sha256={hashlib.file_digest(file, 'sha256').hexdigest()}"
@@ -203,12 +199,12 @@ def _read(text: str, where: str) -> Variant:
         return Variant(text, "options", backend, options=options)
     is_path = "/" in text or "\\" in text
     # A folder may have an @ in its name, as Homebrew's python@3.12.
-    is_package = text.endswith(_ARCHIVES) or ("@" in text and not (is_path and _is_file(v.path(text, where))))
+    is_package = text.endswith(_ARCHIVES) or ("@" in text and not (is_path and v.is_file(v.path(text, where))))
     if is_package or (not is_path and _PYTHON.fullmatch(text) is None):
         return Variant(text, "packages", requirements=requirements_in(text, where))
     # Links are not followed: a venv's interpreter is one, and following it would leave the venv.
     interpreter = v.path(text, where)
-    if not _is_file(interpreter):
+    if not v.is_file(interpreter):
         raise UsageError(f"{where}: no interpreter at {interpreter}; a variant is one of {FORMS}")
     return Variant(text, "interpreter", python=str(interpreter))
 
