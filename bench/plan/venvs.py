@@ -102,7 +102,8 @@ class Venvs:
             return Venv(self._workers[spec.name])
         if mine is None or (pinned := environment_for(spec, device)) is None:
             group = spec.group_for(device)
-            return Venv(sys.executable) if group is None else self.group(group)
+            made_by = f"nox -s bench -- --backend {spec.name} --device {device}"
+            return Venv(sys.executable) if group is None else self.group(group, made_by)
         return self.group(mine.environment(pinned).name, made_by="nox -s ab")
 
     def conversion(self) -> Venv:

@@ -132,8 +132,8 @@ def _npu_missing(system: SystemFacts) -> Missing:
         )
     if not intel:
         return "the system lists no Intel NPU", "if this is a Core Ultra, see that its firmware has the NPU enabled"
-    if any("accel" in file for file in system.locked):
-        return f"this user may not open the device of {intel[0]['name']}", _JOIN_RENDER
+    if (remedy := _to_open("accel", system)) is not None:
+        return f"this user may not open the device of {intel[0]['name']}", remedy
     return (
         f"{intel[0]['name']} is there with its kernel driver, and its user-space driver is missing or too old",
         "install the newest release of github.com/intel/linux-npu-driver",
@@ -158,8 +158,8 @@ def _gpu_missing(device: str, system: SystemFacts) -> Missing:
     if wanted not in hardware(system.gpus, system.npus, windows=system.windows):
         others = ", ".join(str(gpu["name"]) for gpu in system.gpus) or "none at all"
         return f"the system lists no {maker} (of GPUs: {others})", "ask for a device that this machine has"
-    if wanted == "intel-gpu" and any("dri" in file for file in system.locked):
-        return "this user may not open the GPU's device", _JOIN_RENDER
+    if wanted == "intel-gpu" and (remedy := _to_open("dri", system)) is not None:
+        return "this user may not open the GPU's device", remedy
     chooser = next((name for name in CHOOSERS.get(family(device), ()) if name in system.chosen), None)
     if chooser is not None:
         what = f"{chooser}={system.chosen[chooser]} chooses which GPUs a stack sees, and leaves none for {device}"
@@ -173,8 +173,8 @@ def _vulkan_missing(device: str, system: SystemFacts) -> Missing:
         return "no such software device is installed", "ask for a device that this machine has"
     if not system.gpus:
         return "the system lists no GPU", "ask for a device that this machine has"
-    if any("dri" in file for file in system.locked):
-        return "this user may not open the GPU's device", _JOIN_RENDER
+    if (remedy := _to_open("dri", system)) is not None:
+        return "this user may not open the GPU's device", remedy
     if hidden := system.chosen.get("GGML_VK_VISIBLE_DEVICES"):
         return f"GGML_VK_VISIBLE_DEVICES={hidden} leaves no GPU for {device}", "unset it"
     return (
@@ -184,7 +184,20 @@ def _vulkan_missing(device: str, system: SystemFacts) -> Missing:
 
 
 _PLUGIN = "ask for OVEP in place of OPENVINO: ONNX Runtime's OpenVINO plugin, with a newer OpenVINO"
-_JOIN_RENDER = "join the group render (`sudo usermod -aG render $USER`) and log in again"
+
+
+def _to_open(kind: str, system: SystemFacts) -> str | None:
+    """How this user is allowed to open the device files of a kind; ``None`` where none is locked."""
+    group = next((group for file, group in system.locked.items() if kind in file), None)
+    if group in ("root", "unknown"):
+        # Older systems have no rule for NPUs, and a container has the numbers of its host's groups.
+        return (
+            f"its group is {group}: have the system give it to render, e.g. by a file in /etc/udev/rules.d with "
+            f'`SUBSYSTEM=="{"drm" if kind == "dri" else kind}", GROUP="render", MODE="0660"`, join that group '
+            "(`sudo usermod -aG render $USER`), and restart; in a container let this user have the group's number"
+        )
+    return None if group is None else f"join the group {group} (`sudo usermod -aG {group} $USER`) and log in again"
+
 
 _GPU_REMEDIES = {
     "nvidia-gpu": "install or update NVIDIA's driver; for transformers see AIPC_BENCH_TORCH_INDEX",
