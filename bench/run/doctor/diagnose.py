@@ -63,7 +63,8 @@ def refusal(device: str, probe: Probe, system: SystemFacts) -> str | None:
 def _family(name: str, probe: Probe, system: SystemFacts) -> list[Diagnosis]:
     backend = probe.stack.spec.name
     if probe.error is not None:
-        return [Diagnosis(backend, name, usable=False, words=probe.error, remedy=_install_remedy(probe))]
+        lacks = any(words in probe.error for words in ("conflicting dependencies", "No matching distribution"))
+        return [Diagnosis(backend, name, usable=False, words=probe.error, remedy=_WITHOUT_LOCK if lacks else None)]
     if (refused := probe.stack.spec.refuses.get(name)) is not None:
         return [Diagnosis(backend, name, usable=False, words=refused)]
     present = [device for device in probe.devices if family(device["name"]) == name]
@@ -183,6 +184,9 @@ def _vulkan_missing(device: str, system: SystemFacts) -> Missing:
     )
 
 
+_WITHOUT_LOCK = (
+    "the index lacks files of the lock for this Python and platform: AIPC_BENCH_LOCK=off installs without it"
+)
 _PLUGIN = "ask for OVEP in place of OPENVINO: ONNX Runtime's OpenVINO plugin, with a newer OpenVINO"
 
 
@@ -205,13 +209,6 @@ _GPU_REMEDIES = {
     "libze-intel-gpu1); for transformers see AIPC_BENCH_TORCH_INDEX",
     "directx-gpu": "update the GPU's driver; it takes DirectX 12",
 }
-
-
-def _install_remedy(probe: Probe) -> str | None:
-    text = str(probe.error)
-    if "conflicting dependencies" in text or "No matching distribution" in text:
-        return "the index lacks files of the lock for this Python and platform: AIPC_BENCH_LOCK=off installs without it"
-    return None
 
 
 def _driver_of(device: str, system: SystemFacts) -> str | None:
