@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from backends.spec import family, hardware_of
+from backends.spec import OPENVINO_PROVIDERS, family, hardware_of
 from bench.observe.accelerators import AcceleratorFacts, hardware
 from bench.observe.cpu import cpu_list
 from bench.observe.limits import Limits
@@ -145,7 +145,7 @@ def _npu_missing_on_windows(intel: Sequence[AcceleratorFacts]) -> Missing:
     get = "install Intel's newest NPU driver (Windows Update, or intel.com)"
     if not intel:
         return "Windows lists no Intel NPU", f"if this is a Core Ultra, {get}"
-    driver = str(intel[0]["driver"])
+    driver = intel[0]["driver"] or "unknown"
     if _older(driver, OLDEST_NPU_DRIVER):
         return f"driver {driver} of {intel[0]['name']} is too old, it takes {OLDEST_NPU_DRIVER}", get
     return f"{intel[0]['name']} is there with driver {driver}, and cannot be used", get
@@ -161,7 +161,9 @@ def _gpu_missing(device: str, system: SystemFacts) -> Missing:
         return f"the system lists no {maker} (of GPUs: {others})", "ask for a device that this machine has"
     if wanted == "intel-gpu" and (remedy := _to_open("dri", system)) is not None:
         return "this user may not open the GPU's device", remedy
-    chooser = next((name for name in CHOOSERS.get(family(device), ()) if name in system.chosen), None)
+    # An execution provider of OpenVINO finds the GPUs that OpenVINO does.
+    choosers = CHOOSERS.get("GPU" if family(device) in OPENVINO_PROVIDERS else family(device), ())
+    chooser = next((name for name in choosers if name in system.chosen), None)
     if chooser is not None:
         what = f"{chooser}={system.chosen[chooser]} chooses which GPUs a stack sees, and leaves none for {device}"
         return what, f"unset {chooser}; then `nox -s doctor` says what else is missing"

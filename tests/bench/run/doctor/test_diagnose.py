@@ -79,6 +79,13 @@ def answered(backend: str, *devices: dict[str, Any], families: tuple[str, ...] =
             "no NVIDIA GPU",
             "this machine has",
         ),
+        (
+            "OVEP.GPU",
+            SystemFacts(windows=False, gpus=(ARC,), chosen={"ZE_AFFINITY_MASK": "9"}),
+            "ZE_AFFINITY_MASK=9 chooses which GPUs a stack sees, and leaves none for OVEP.GPU",
+            "unset ZE_AFFINITY_MASK",
+        ),
+        ("NPU", SystemFacts(windows=True, npus=({**BOOST, "driver": None},)), "with driver unknown, and", "newest"),
         ("DML", BARE, "DML exists on Windows only", "OPENVINO.GPU"),
         ("WINML", SystemFacts(windows=True, gpus=(ARC,)), "cannot use it", "DirectX 12"),
         ("OPENVINO.NPU", BARE, "the system lists no Intel NPU", "firmware"),
