@@ -11,6 +11,7 @@ from pathlib import Path
 from bench.cli import INTERRUPTED, Parser, add_folder, command
 from bench.commands import say
 from bench.commands.fleet import BENCH
+from bench.commands.fleet_scheduler import port_number
 from bench.errors import UsageError
 from bench.fleet.certificates import NAME
 from bench.fleet.connection import HERE, address_of, security_for
@@ -64,7 +65,7 @@ def _parser() -> Parser:
         help="what desks group it by, e.g. lunar-lake,driver-beta",
     )
     parser.add_argument(
-        "--port", type=int, default=0, metavar="N", help="where the scheduler reaches this machine (default: any)"
+        "--port", type=port_number, default=0, metavar="N", help="where the scheduler reaches it (default: any)"
     )
     parser.add_argument(
         "--machine-id", metavar="TEXT", help="tells machines apart whose disks were copied, ids included"

@@ -109,7 +109,10 @@ def test_a_commit_that_is_not_known_is_no_other_one(monkeypatch: pytest.MonkeyPa
         (["worker", "--labels", "beta,"], "a label is not empty"),
         (["worker", "--name", "a"], "AIPC_BENCH_COMMANDS does not say what measures"),
         (["scheduler", "--host", "0.0.0.0"], "is not encrypted"),
+        (["worker", "--port", "99999"], "--port: expected a port, got '99999'"),
         (["scheduler", "--port", "x"], "--port: expected a port"),
+        (["scheduler", "--dashboard", "127.0.0.1:x"], "--dashboard: expected a port, got 'x'"),
+        (["scheduler", "--dashboard", "127.0.0.1"], "--dashboard: expected HOST:PORT, or off, got '127.0.0.1'"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(
