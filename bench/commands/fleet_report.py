@@ -54,9 +54,8 @@ def _by_machine(folders: Sequence[Path], alone: set[Path], private: Private | No
     found: dict[str, list[tuple[str, Path]]] = {}
     machines, seen = Machines({}), set[str]()
     for folder in folders:
-        held = _held(folder)
-        if held is not None:
-            place = folder.name, held
+        if not (folder / "run.json").is_file() and is_dataset(folder.parent):
+            place = folder.name, open_dataset(folder.parent).held(folder.name).machine
         else:
             try:
                 run = open_run(folder)
@@ -86,13 +85,6 @@ def _labelled(
         there = sorted({one for own in labels.values() for one in own})
         raise UsageError(f"--label {label}: no machine has it in {MACHINES}; there is {', '.join(there) or 'none'}")
     return found
-
-
-def _held(folder: Path) -> str | None:
-    """The machine of a run of a dataset; ``None`` of a run with a folder of its own."""
-    if (folder / "run.json").is_file() or not is_dataset(folder.parent):
-        return None
-    return open_dataset(folder.parent).held(folder.name).machine
 
 
 def _positive(text: str) -> int:

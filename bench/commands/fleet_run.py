@@ -144,7 +144,12 @@ class Collection:
             names = ", ".join(one.name for one in uncollected)
             say(f"note       what {names} measured lies there, and `{self.again}` asks for it")
         if self.taken:
-            statuses.append(self._page())
+            where = ["--results-dir", self._asked.into, "--reports-dir", str(self._asked.reports_dir)]
+            try:
+                statuses.append(_part(fleet.main, "report", *where))
+            except Exception as error:  # noqa: BLE001 - all is collected, and what each machine has is not to be hidden
+                failed = MachineError(f"the page could not be made: {type(error).__name__}: {error}")
+                statuses.append(print_refusal(failed))
         return worst(statuses)
 
     def _status(self, machine: Machine) -> int:
@@ -170,13 +175,6 @@ class Collection:
             return 0
         status = _part(gate.main, *where, "--baseline", *baselines)
         return 0 if status == _CANNOT_TELL and len(baselines) < LEAST_BASELINES else status
-
-    def _page(self) -> int:
-        where = ["--results-dir", self._asked.into, "--reports-dir", str(self._asked.reports_dir)]
-        try:
-            return _part(fleet.main, "report", *where)
-        except Exception as error:  # noqa: BLE001 - all is collected, and what each machine has is not to be hidden
-            return print_refusal(MachineError(f"the page could not be made: {type(error).__name__}: {error}"))
 
 
 def _part(main: Callable[[Sequence[str]], int], *arguments: str) -> int:

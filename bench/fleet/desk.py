@@ -23,7 +23,7 @@ _POLL_S = 1.0
 _AGAIN_S = 3.0
 _FETCH_S = 60.0
 """How long a result may take from its machine to the desk; one whose machine goes meanwhile comes later, with it."""
-_NO_SCHEDULER = (OSError, FutureCancelledError, ClosedClientError)
+_NO_SCHEDULER = (OSError, FutureCancelledError, ClosedClientError, RuntimeError)
 """What is raised where the scheduler is lost; what a machine's task raises comes as its ``exception()``."""
 
 
@@ -205,7 +205,7 @@ class Desk:
                     lost = False
                     client.subscribe_topic(self.request.id, self._progress)
                     self._follow(client)
-            except (*_NO_SCHEDULER, MachineError, RuntimeError) as error:
+            except (*_NO_SCHEDULER, MachineError) as error:
                 # What machines measure meanwhile is there when they are reached again.
                 if not lost:
                     self.say(f"the scheduler cannot be reached, and is waited for: {one_line(error)}")
