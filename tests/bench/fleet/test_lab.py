@@ -138,6 +138,35 @@ def test_a_machine_of_another_version_is_refused(lab: Lab) -> None:
     assert len(told.stderr.splitlines()) == 1
 
 
+def test_a_machine_that_goes_while_it_says_what_it_would_do_is_waited_for_and_the_scheduler_is_not(lab: Lab) -> None:
+    program = (
+        "import bench.fleet.machine as one, bench.commands.fleet as fleet, sys, time\n"
+        "one._plan = lambda *_: print('plans', flush=True) or time.sleep(600)\n"
+        "sys.exit(fleet.main(sys.argv[1:]))"
+    )
+    lab.scheduler()
+    output = lab.folder / "left.txt"
+    with output.open("wb") as stream:
+        left = subprocess.Popen(
+            [sys.executable, "-c", program, "worker", "--scheduler", lab.address, "--name", "left"],
+            cwd=lab.folder,
+            env={**surroundings(), BENCH: json.dumps({"bench": COMMAND, "models": MODELS})},
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        wait_until(partial(lab.says, "scheduler", "joined"), "the joining of left")
+        desk = lab.desk("--on", "left", *QUICK, "--blocks", "1", "--repeats", "1")
+        wait_until(lambda: "plans" in output.read_text("utf-8", "replace"), "the desk's question")
+    finally:
+        lab.kill(left)
+    wait_until(partial(lab.says, "desk", "left       does not answer the scheduler"), "the desk's notice")
+    lab.worker("left")
+    assert ended(lab, desk) == 0
+    assert "left       ok" in lab.output("desk")
+    assert "scheduler cannot be reached" not in lab.output("desk")
+
+
 def test_a_machine_that_cannot_join_says_why_and_waits(lab: Lab) -> None:
     lab.scheduler()
     lab.worker("left")
