@@ -167,6 +167,7 @@ def test_runs_that_measured_something_else_are_no_baseline(
     assert not (tmp_path / "reports" / f"gate-{HEAD}").exists()
 
 
+@pytest.mark.slow
 def test_a_port_that_another_program_has_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
