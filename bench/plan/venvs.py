@@ -100,7 +100,8 @@ class Venvs:
             found = self.group(pinned.replacing(mine.requirements).name, made_by="nox -s ab")
         else:
             group = spec.group_for(device)
-            found = Venv(sys.executable) if group is None else self.group(group)
+            made_by = f"nox -s bench -- --backend {spec.name} --device {device}"
+            found = Venv(sys.executable) if group is None else self.group(group, made_by)
         return found if mine is None else replace(found, remedy=mine.remedy(variant))
 
     def conversion(self) -> Venv:
