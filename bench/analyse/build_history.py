@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from bench.analyse.change_points import ChangePoint, change_points
-from bench.analyse.conditions import changes, recorded_at, venv_of
+from bench.analyse.conditions import changes, recorded_at, stack_of
 from bench.analyse.grouping import group_by
 from bench.analyse.interval import run_spread
 from bench.analyse.machine_runs import MachineRun
@@ -226,13 +226,7 @@ def _turn(number: int, runs: Sequence[MachineRun], series: Sequence[Series]) -> 
     )
     loads = [series[place].cell.load for place in there]
     differing = (change for low, high in sorted(sides) for change in changes(runs[low].facts, runs[high].facts))
-    return Turn(before, after, moves, _venvs(loads, runs[after]), tuple(dict.fromkeys(differing)))
-
-
-def _venvs(loads: Iterable[LoadResult], run: MachineRun) -> tuple[str, ...]:
-    """What changes of packages and variables that concern ``loads`` have as their backend."""
-    found = ({load.backend, venv_of(run.analysis.record, load)} for load in loads)
-    return tuple(sorted(set().union(*found)))
+    return Turn(before, after, moves, tuple(sorted({*map(stack_of, loads)})), tuple(dict.fromkeys(differing)))
 
 
 ROUNDING = 1e-3
@@ -277,6 +271,6 @@ def _steps(runs: Sequence[MachineRun], before: _Point, after: _Point) -> Iterato
             ratio=ratio,
             verdicts=(there.verdict, here.verdict),
             same_artifact=None if None in digests else digests[0] == digests[1],
-            venvs=_venvs([new], runs[high]),
+            venvs=(stack_of(new),),
             changes=changes(runs[low].facts, runs[high].facts),
         )

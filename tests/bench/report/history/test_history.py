@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -397,18 +398,41 @@ def test_of_a_dataset_no_run_of_another_machine_is_opened(
         read_history([], tmp_path / "dataset", "x")
 
 
-def test_a_package_in_the_venv_of_a_device_is_named_where_the_cells_of_that_device_changed() -> None:
-    loads = [replace(made_load(), load_key=device, device_requested=device) for device in ("CPU", "DML")]
+def slower_on(device: str, versions: Sequence[Mapping[str, str]]) -> str:
+    """What a history says of cells on ``device`` that became slower at the eighth of twelve runs.
+
+    ``versions``: device -> version of a package in its venv, before and from then on.
+    """
+    load = replace(made_load(), load_key=device, device_requested=device)
     runs = []
     for night in range(12):
         new = night >= 7
-        cells = [
-            made_cell([level * (1 + night % 2 / 100)] * 3, load=load)
-            for load, level in zip(loads, (10, 12 if new else 10), strict=True)
-        ]
-        versions = {"CPU": "1", "DML": "2" if new else "1"}
-        venvs = {f"ort-genai ({device})": {"packages": {"ort": version}} for device, version in versions.items()}
-        run = made_run(f"run{night}", cells, venvs=venvs)
+        own = versions[new]
+        venvs = {
+            f"ort-genai ({name})" if len(own) > 1 else "ort-genai": {"packages": {"ort": version}}
+            for name, version in own.items()
+        }
+        loads = [replace(made_load(), load_key=name, device_requested=name) for name in own]
+        cells = [made_cell([(12 if new else 10) * (1 + night % 2 / 100)] * 3, load=load)]
+        run = replace(made_run(f"run{night}", cells, venvs=venvs), loads=tuple(loads))
         runs.append(machine_run(f"run{night}", FIRST + timedelta(days=night), run, scores=True))
-    said = sentences(MachineHistory("m" * 16, "a machine", build_history(runs, 0.03)))[0]
-    assert said.endswith("Changed there: ort 1 -> 2 (in ort-genai (DML)).")
+    return sentences(MachineHistory("m" * 16, "a machine", build_history(runs, 0.03)))[0]
+
+
+@pytest.mark.parametrize(
+    ("device", "versions", "said"),
+    [
+        ("DML", [{"CPU": "1", "DML": "1"}, {"CPU": "1", "DML": "2"}], "ort 1 -> 2 (in ort-genai (DML))."),
+        ("CPU", [{"CPU": "1"}, {"CPU": "2", "DML": "5"}], "ort 1 -> 2 (in ort-genai)."),
+        ("DML", [{"CPU": "5", "DML": "1"}, {"DML": "2"}], "ort 1 -> 2 (in ort-genai (DML))."),
+    ],
+)
+def test_a_package_in_the_venv_of_a_device_is_named_where_the_cells_of_that_device_changed(
+    device: str, versions: Sequence[Mapping[str, str]], said: str
+) -> None:
+    assert slower_on(device, versions).endswith(f"Changed there: {said}")
+
+
+def test_a_package_in_the_venv_of_another_device_is_not_that_of_cells_that_changed() -> None:
+    said = slower_on("DML", [{"CPU": "1", "DML": "1"}, {"CPU": "2", "DML": "1"}])
+    assert said.endswith("but 1 package changed in venvs that these cells do not use.")
