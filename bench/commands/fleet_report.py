@@ -2,9 +2,10 @@
 
 import sys
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from bench.analyse.grouping import group_by
 from bench.analyse.read_fleet import NEWEST, Wanted, read_fleet
 from bench.cli import Parser, add_language, command, one_line, print_lines
 from bench.commands.stored_runs import add_folders, add_redact, add_runs, add_share, asked_for, print_left_out
@@ -16,7 +17,7 @@ from bench.report.index import publish
 from bench.report.language import speaking
 from bench.report.redact import Private, redacted, redacted_folder, shown_text
 from bench.store.dataset import is_dataset, open_dataset
-from bench.store.lookup import all_folders, find_folders, is_glob
+from bench.store.lookup import readable, runs_meant
 from bench.store.machine_names import MACHINES, MachineName, machine_names
 from bench.store.reader import open_run
 
@@ -32,11 +33,10 @@ def main(arguments: Sequence[str]) -> int:
 def _report(asked: Namespace, private: Private | None) -> list[str]:
     from bench.report.fleet.fleet_page import page  # noqa: PLC0415 - matplotlib and jinja2 take a second
 
-    folders = find_folders(asked.runs, asked.results_dir) if asked.runs else all_folders(asked.results_dir)
-    alone = {*find_folders([name for name in asked.runs if not is_glob(name)], asked.results_dir)}
+    folders, named = runs_meant(asked.runs, asked.results_dir)
     known = machine_names(asked.results_dir)
     wanted = Wanted(asked.base, asked.model, asked.prompt_tokens, asked.new_tokens, asked.batch_size)
-    machines = _by_machine(folders, alone, private)
+    machines = _by_machine(folders, named, private)
     if asked.label is not None:
         machines = _labelled(machines, known, asked.label)
     # Names of machines may be those of people and rooms.
@@ -51,35 +51,29 @@ def _report(asked: Namespace, private: Private | None) -> list[str]:
         return [*lines(view), "", *publish(folder, files, "fleet.html", private)]
 
 
-def _by_machine(folders: Sequence[Path], alone: set[Path], private: Private | None) -> dict[str, list[Path]]:
+def _by_machine(folders: Sequence[Path], named: Collection[Path], private: Private | None) -> dict[str, list[Path]]:
     """Machine id -> the folders of its runs, oldest first; a copy of a run is left out.
 
     Runs of a dataset are not opened: it knows their machines, and their ids sort by time.
     """
-    found: dict[str, list[tuple[str, Path]]] = {}
-    machines, seen = Machines({}), set[str]()
-    for folder in folders:
-        held = _held(folder)
-        if held is not None:
-            place = folder.name, held
-        else:
-            try:
-                run = open_run(folder)
-            except StoreError as error:
-                if folder in alone:
-                    raise
-                print_left_out(error, private)
-                continue
-            machine, shared = machines.of(run.record)
-            if shared:
-                print(one_line(shown_text(f"note: {shared}", private)), file=sys.stderr)
-            place = run.run_id, machine
-        if place[0] not in seen:
-            seen.add(place[0])
-            found.setdefault(place[1], []).append((place[0], folder))
-    if not found:
+    machines = Machines({})
+
+    def place(folder: Path) -> tuple[str, str, Path]:
+        if not (folder / "run.json").is_file() and is_dataset(folder.parent):
+            return folder.name, open_dataset(folder.parent).held(folder.name).machine, folder
+        run = open_run(folder)
+        machine, shared = machines.of(run.record)
+        if shared:
+            print(one_line(shown_text(f"note: {shared}", private)), file=sys.stderr)
+        return run.run_id, machine, folder
+
+    runs: dict[str, tuple[str, Path]] = {}
+    for run_id, machine, folder in readable(folders, place, lambda error: print_left_out(error, private), named):
+        runs.setdefault(run_id, (machine, folder))
+    if not runs:
         raise StoreError(f"none of {len(folders)} runs can be read")
-    return {machine: [folder for _, folder in sorted(own)] for machine, own in sorted(found.items())}
+    by_machine = group_by(sorted(runs), lambda run_id: runs[run_id][0])
+    return {machine: [runs[run_id][1] for run_id in own] for machine, own in sorted(by_machine.items())}
 
 
 def _labelled(
@@ -91,13 +85,6 @@ def _labelled(
         there = sorted({one for own in labels.values() for one in own})
         raise UsageError(f"--label {label}: no machine has it in {MACHINES}; there is {', '.join(there) or 'none'}")
     return found
-
-
-def _held(folder: Path) -> str | None:
-    """The machine of a run of a dataset; ``None`` of a run with a folder of its own."""
-    if (folder / "run.json").is_file() or not is_dataset(folder.parent):
-        return None
-    return open_dataset(folder.parent).held(folder.name).machine
 
 
 def _positive(text: str) -> int:
