@@ -136,7 +136,7 @@ def _read(path: Path, named: bool) -> MachineRun | LeftOut:
         run = open_run(path)
         if run.created_at is None:
             return LeftOut("no date", str(path))
-        return read_machine_run(run, run.created_at, scores=True)
+        return read_machine_run(run, scores=True)
     except StoreError as error:
         if named:
             raise
