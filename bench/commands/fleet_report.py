@@ -11,7 +11,7 @@ from bench.cli import Parser, add_language, command, one_line, print_lines
 from bench.commands.stored_runs import add_folders, add_redact, add_runs, add_share, asked_for, print_left_out
 from bench.dataset.machines import Machines
 from bench.errors import StoreError, UsageError
-from bench.report.fleet.fleet_exports import as_csv, as_json, lines, markdown
+from bench.report.fleet.fleet_exports import as_csv, as_json, lines, markdown, page
 from bench.report.fleet.fleet_view import view_fleet
 from bench.report.index import publish
 from bench.report.language import speaking
@@ -31,8 +31,6 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _report(asked: Namespace, private: Private | None) -> list[str]:
-    from bench.report.fleet.fleet_page import page  # noqa: PLC0415 - matplotlib and jinja2 take a second
-
     folders, named = runs_meant(asked.runs, asked.results_dir)
     known = machine_names(asked.results_dir)
     wanted = Wanted(asked.base, asked.model, asked.prompt_tokens, asked.new_tokens, asked.batch_size)

@@ -1,6 +1,8 @@
 """How cells and figures of a comparison are written, in the language that is chosen."""
 
-from bench.analyse.comparison import Difference
+import math
+
+from bench.analyse.comparison import CALLED, Difference
 from bench.analyse.interval import Estimate
 from bench.analyse.results import CellResult
 from bench.report.code_words import word
@@ -13,6 +15,8 @@ MARKS = {"slower": "▲", "faster": "▼", "same": "=", "inconclusive": "?", "wo
 
 SERIOUS_MARK = "!"
 """What stands beside a figure that a serious finding touches."""
+_STEPS = (1.1, 1.3)
+"""Ratios from which on a call has a deeper colour."""
 
 
 def short_cell_name(cell: CellResult, naming: Naming) -> str:
@@ -30,6 +34,13 @@ def shape(cell: CellResult) -> str:
 def verdict_name(verdict: str) -> str:
     """What a verdict is called."""
     return _("not compared") if verdict == "unknown" else word(verdict)
+
+
+def tint(one: Difference) -> str:
+    """The classes that colour a figure: its verdict, and of calls how deep."""
+    size = abs(math.log(one.contrast.ratio.value))
+    depth = 1 + sum(size > math.log(step) for step in _STEPS)
+    return f"{one.verdict} d{depth}" if one.verdict in CALLED else one.verdict
 
 
 def values(one: Difference) -> str:

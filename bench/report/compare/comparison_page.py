@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.analyse.comparison import CALLED, VERDICTS, Difference
+from bench.analyse.comparison import VERDICTS, Difference
 from bench.analyse.conditions import recorded_at
 from bench.analyse.quality_change import QUALITY_VERDICTS
 from bench.analyse.results import CellResult, RunAnalysis
@@ -36,7 +36,6 @@ def page(view: ComparisonView) -> str:
         charts=charts,
         metric_sections=[(metric, metric_words.short(metric), True) for metric, *_ in charts],
         width=WIDTH,
-        tint=tint,
         facts=_facts,
         limits=_LIMITS,
         verdicts=VERDICTS,
@@ -145,17 +144,8 @@ MOST_FIGURES = 4000
 """Of one metric in a heat map; the rows of the largest calls come first, and compare.json holds all."""
 FOLDED_FROM = 40
 """From how many rows on those without a call are folded away."""
-_STEPS = (1.1, 1.3)
-"""Ratios from which on a call has a deeper colour."""
 _MOST_SHAPES = 16
 _MOST_ROWS = 400
-
-
-def tint(one: Difference) -> str:
-    """The classes that colour a figure: its verdict, and of calls how deep."""
-    size = abs(math.log(one.contrast.ratio.value))
-    depth = 1 + sum(size > math.log(step) for step in _STEPS)
-    return f"{one.verdict} d{depth}" if one.verdict in CALLED else one.verdict
 
 
 def heat_maps(view: ComparisonView) -> Iterator[tuple[str, list[Row], list[Row], int]]:

@@ -1,6 +1,6 @@
 """What the page of a fleet claims, as values that every renderer puts into words, and the runs it is read from."""
 
-from collections import Counter
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -30,24 +30,18 @@ class FleetView:
 
     @property
     def shown(self) -> tuple[Question, ...]:
-        """The requests on the page: the first, and as many as fit beside it."""
-        found: list[Question] = []
-        count = 0
-        for one in self.fleet.questions:
-            count += len(one.figures)
-            if found and count > MOST_FIGURES:
-                break
-            found.append(one)
-        return tuple(found)
+        """The requests on the page."""
+        return self.first(MOST_FIGURES)
+
+    def first(self, most: int) -> tuple[Question, ...]:
+        """The first request, and as many as have ``most`` figures together with it."""
+        counts = itertools.accumulate(len(one.figures) for one in self.fleet.questions)
+        fitting = sum(count <= most for count in counts)
+        return self.fleet.questions[: max(1, fitting)]
 
     @property
     def figures(self) -> list[Figure]:
         return [one for question in self.fleet.questions for one in question.figures]
-
-    @property
-    def simulated(self) -> str:
-        kinds = {one.cell.load.simulated for one in self.figures}
-        return "none" if True not in kinds else "some" if False in kinds else "all"
 
     def name(self, one: Figure) -> str:
         return self.names[one.standing.run_id].of(one.cell.load)
@@ -151,8 +145,3 @@ def fastest(question: Question, metric: str) -> list[Fastest]:
         for ranking in question.rankings[machine.id]
         if ranking.metric == metric
     ]
-
-
-def count_fastest(view: FleetView, question: Question, metric: str) -> Counter[str]:
-    """Configuration -> on how many machines it is the lowest by a metric."""
-    return Counter(view.name(one.figure) for one in fastest(question, metric))

@@ -18,7 +18,8 @@ from bench.analyse.results import CellResult, Lost, RunAnalysis
 from bench.commands.compare import main
 from bench.plan.cells import Load
 from bench.report.compare.comparison_exports import MOST_BYTES, comparison_json, lines, markdown
-from bench.report.compare.comparison_page import FOLDED_FROM, page, tint
+from bench.report.compare.comparison_figures import tint
+from bench.report.compare.comparison_page import FOLDED_FROM, page
 from bench.report.compare.comparison_view import ComparisonView, comparison_view
 from bench.report.compare.comparison_words import adjustment, caveats, refusal
 from tests.support.analyses import made_cell, made_load, made_run, packages
