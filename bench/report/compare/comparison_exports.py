@@ -85,12 +85,16 @@ def lines(view: ComparisonView) -> list[str]:
         figures = calls(view)
     else:
         figures = cells(called_first(view.rows), view.names, "compare.html and compare.json")
+    qualities = [
+        comparison_quality.line(one.change, comparison_quality.named(one, view))
+        for one in comparison_quality.changed_first(view.qualities)
+    ]
     found = [
         words.heading(comparison),
         *words.caveats(view),
         "",
         *figures,
-        *limited([f"quality of {line}" for line in comparison_quality.lines(view)], "compare.json"),
+        *limited([f"quality of {line}" for line in qualities], "compare.json"),
         *limited(words.alone_lines(view), "compare.json"),
         *limited([_difference(one, several=comparison.several) for one in view.changed], "compare.json"),
         "",
@@ -252,7 +256,7 @@ def comparison_json(view: ComparisonView) -> str:
         "quality_tolerance": comparison.quality_tolerance,
         "rule": words.rule(comparison),
         "adjustment": words.adjustment(view),
-        "notes": words.caveats(view),
+        "notes": list(words.caveats(view)),
         "heads": [
             {"head": place, **_head(head, naming), "basis": words.basis([head], paired=comparison.paired)}
             for place, head in enumerate(comparison.heads)

@@ -1,6 +1,7 @@
 """How cells and figures of a comparison are written, in the language that is chosen."""
 
 import math
+from collections.abc import Callable
 
 from bench.analyse.comparison import CALLED, Difference
 from bench.analyse.interval import Estimate
@@ -50,21 +51,19 @@ def values(one: Difference) -> str:
 
 def ratio(estimate: Estimate) -> str:
     """A ratio with its interval; without one, that too is said."""
-    return _with_ends(*(None if end is None else localized(f"{end:.3f}") for end in _ends(estimate)))
+    return _with_ends(estimate, lambda end: localized(f"{end:.3f}"))
 
 
 def change(estimate: Estimate) -> str:
     """A ratio as a change, e.g. ``+12.0 % (+8.1 % to +16.0 %)``."""
-    return _with_ends(*(None if end is None else signed(end) for end in _ends(estimate)))
+    return _with_ends(estimate, signed)
 
 
-def _ends(estimate: Estimate) -> tuple[float, float | None, float | None]:
-    return estimate.value, estimate.low, estimate.high
-
-
-def _with_ends(value: str | None, low: str | None, high: str | None) -> str:
-    ends = _("no interval") if low is None or high is None else between(low, high)
-    return f"{value} ({ends})"
+def _with_ends(one: Estimate, written: Callable[[float], str]) -> str:
+    ends = _("no interval")
+    if one.low is not None and one.high is not None:
+        ends = between(written(one.low), written(one.high))
+    return f"{written(one.value)} ({ends})"
 
 
 def between(low: str, high: str) -> str:

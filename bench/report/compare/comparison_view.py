@@ -80,11 +80,10 @@ class Alone:
 
 @dataclass(frozen=True, slots=True)
 class QualityFigure:
-    """The quality of one load in one head, and the load's figure that got faster most if any is called so."""
+    """The quality of one load in one head, whose place counts from 0."""
 
     head: int
     change: QualityChange
-    faster: Figure | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,34 +126,28 @@ class ComparisonView:
 def comparison_view(comparison: Comparison) -> ComparisonView:
     """What is to be shown of a comparison with one base."""
     findings = _findings(comparison)
-    rows = rows_of(comparison, findings)
+    order = {load.load_key: place for place, load in enumerate(comparison.base.loads)}
+    qualities = [QualityFigure(place, one) for place, head in enumerate(comparison.heads) for one in head.qualities]
     return ComparisonView(
         comparison=comparison,
         names=name_all(comparison.base),
-        rows=rows,
-        counts=tuple(_counts(head.differences) for head in comparison.heads),
+        rows=rows_of(comparison, findings),
+        counts=tuple(
+            {
+                metric: counts
+                for metric in COMPARED
+                if (counts := Counter(one.verdict for one in head.differences if one.metric == metric))
+            }
+            for head in comparison.heads
+        ),
         findings=findings,
         changed=tuple(changed(comparison.heads)),
         alone=(
             *_alone([head.only_base for head in comparison.heads], in_base=True),
             *_alone([head.only_head for head in comparison.heads], in_base=False),
         ),
-        qualities=_qualities(comparison, rows),
+        qualities=tuple(sorted(qualities, key=lambda one: order[one.change.base.load_key])),
     )
-
-
-def _qualities(comparison: Comparison, rows: Sequence[Row]) -> tuple[QualityFigure, ...]:
-    faster: dict[tuple[int, str], Figure] = {}
-    for one in sorted((one for row in rows for one in row.figures), key=lambda one: one.size):
-        if one.difference.verdict == "faster":
-            faster[one.head, one.cell.load.load_key] = one
-    found = [
-        QualityFigure(place, change, faster.get((place, change.base.load_key)))
-        for place, head in enumerate(comparison.heads)
-        for change in head.qualities
-    ]
-    order = {load.load_key: place for place, load in enumerate(comparison.base.loads)}
-    return tuple(sorted(found, key=lambda one: order[one.change.base.load_key]))
 
 
 def rows_of(comparison: Comparison, findings: Sequence[Touching] = ()) -> tuple[Row, ...]:
@@ -186,13 +179,6 @@ def largest_first(rows: Sequence[Row]) -> list[Row]:
     return called_first(sorted(rows, key=lambda row: -max((one.size for one in row.figures), default=0.0)))
 
 
-def _counts(differences: Sequence[Difference]) -> dict[str, Counter[str]]:
-    counts: dict[str, Counter[str]] = {}
-    for one in differences:
-        counts.setdefault(one.metric, Counter())[one.verdict] += 1
-    return {metric: counts[metric] for metric in COMPARED if metric in counts}
-
-
 def _alone(cells_by_head: Sequence[Sequence[CellResult]], *, in_base: bool) -> Iterator[Alone]:
     places: dict[str, list[int]] = {}
     cells: dict[str, CellResult] = {}
@@ -208,21 +194,16 @@ def _alone(cells_by_head: Sequence[Sequence[CellResult]], *, in_base: bool) -> I
 
 
 def _findings(comparison: Comparison) -> tuple[Touching, ...]:
-    base = list(_touching(BASE, comparison))
-    # What a run of two variants was found to suffer as a whole is one finding, though both sides carry it.
-    known = [one.finding for one in base] if comparison.paired else []
-    heads = [one for place, _ in enumerate(comparison.heads) for one in _touching(place, comparison)]
-    return (*base, *(one for one in heads if one.finding not in known))
-
-
-def _touching(place: int, comparison: Comparison) -> Iterator[Touching]:
-    if place == BASE:
-        compared = {cell.cell.cell_key for head in comparison.heads for cell in head.cells}
-        run = comparison.base
-        pairs = [(cell, cell) for cell in run.cells if cell.cell_key in compared]
-    else:
-        run = comparison.heads[place].run
-        pairs = [(cell.cell, cell.other) for cell in comparison.heads[place].cells]
-    named = {own.cell_key: cell for cell, own in pairs}
-    for finding, cells in touched(run.findings, [own for _, own in pairs]):
-        yield Touching(finding, place, tuple(named[cell.cell_key] for cell in cells))
+    compared = {cell.cell.cell_key for head in comparison.heads for cell in head.cells}
+    of_base = [(cell, cell) for cell in comparison.base.cells if cell.cell_key in compared]
+    of_heads = [[(cell.cell, cell.other) for cell in head.cells] for head in comparison.heads]
+    runs = [comparison.base, *(head.run for head in comparison.heads)]
+    found: list[Touching] = []
+    for place, (run, pairs) in enumerate(zip(runs, [of_base, *of_heads], strict=True), start=BASE):
+        # What a run of two variants was found to suffer as a whole is one finding, though both sides carry it.
+        known = [one.finding for one in found] if comparison.paired else []
+        named = {own.cell_key: cell for cell, own in pairs}
+        for finding, cells in touched(run.findings, [own for _, own in pairs]):
+            if finding not in known:
+                found.append(Touching(finding, place, tuple(named[cell.cell_key] for cell in cells)))
+    return tuple(found)

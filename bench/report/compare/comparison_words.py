@@ -76,12 +76,9 @@ def refusal(comparison: Comparison) -> str:
 # -- before any figure
 
 
-def caveats(view: ComparisonView) -> list[str]:
+def caveats(view: ComparisonView) -> Iterator[str]:
     """What has to be said before any figure."""
-    return list(_caveats(view, view.comparison))
-
-
-def _caveats(view: ComparisonView, comparison: Comparison) -> Iterator[str]:
+    comparison = view.comparison
     whats = dict.fromkeys(one.what for head in comparison.heads for one in head.mismatches)
     yield from (_different(what, comparison) for what in whats)
     if not whats.keys().isdisjoint(MACHINE):

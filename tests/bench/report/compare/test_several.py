@@ -108,7 +108,9 @@ def test_a_comparison_of_machines_is_refused_for_what_it_is() -> None:
 def test_one_machine_with_two_ids_is_named_by_them() -> None:
     sides = [{**machine("Core Ultra 7"), "machine_id": name} for name in ("before", "after")]
     side = held(run("base", 1.0, **sides[0]), run("head", 1.0, **sides[1]))
-    assert caveats(side)[0] == "DIFFERENT machine: Core Ultra 7 (before) in the base, Core Ultra 7 (after) in the head"
+    assert (
+        next(caveats(side)) == "DIFFERENT machine: Core Ultra 7 (before) in the base, Core Ultra 7 (after) in the head"
+    )
 
 
 # -- findings
@@ -124,7 +126,7 @@ def test_a_serious_finding_is_said_first_and_marks_what_it_touches() -> None:
     key = made_cell([1.0], 16).cell_key
     side = held(run("base", 1.0), run("fine", 1.0), with_findings(run("slept", 1.0), finding(cell_key=key)))
     assert doubtful(side) == [(1, 1)]
-    assert caveats(side)[0].startswith("SERIOUS finding in head 2: suspended: it slept for 9 s (1 compared cell")
+    assert next(caveats(side)).startswith("SERIOUS finding in head 2: suspended: it slept for 9 s (1 compared cell")
     assert [line.count("% !") + line.count("** !") for line in markdown(side).splitlines() if "| 16+1" in line] == [1]
     # In the heat map and in the chart, of that cell and head alone.
     assert page(side).count("touched by a serious finding") == 2
@@ -175,7 +177,7 @@ def test_what_befell_a_run_of_two_variants_is_said_once() -> None:
     run_of_two = with_findings(made_run("ab", cells), finding())
     side = comparison_view(compare_variants(run_of_two, 0.03))
     assert doubtful(side) == [(None, 1)]
-    assert caveats(side)[0].startswith("SERIOUS finding in the run:")
+    assert next(caveats(side)).startswith("SERIOUS finding in the run:")
 
 
 # -- the page
