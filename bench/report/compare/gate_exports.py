@@ -83,6 +83,7 @@ _SENTENCES = {
     "unfinished-baseline": "LEFT OUT baseline {run}: it has no end: it is still being written or was killed",
     "empty-baseline": "LEFT OUT baseline {run}: it measured nothing",
     "different": "DIFFERENT {mismatch.what}: {mismatch:base} in the newest baseline, {mismatch:head} here",
+    "forced": "DIFFERENT {mismatch.what}: {mismatch:base} in baseline {run}, {mismatch:head} here",
     "mixed-baselines": (
         "the baselines were measured under {count} different conditions (packages, drivers, kernel, power): "
         "what that changed counts as variation between runs, and the gate sees less"
