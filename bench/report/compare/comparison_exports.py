@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.analyse.comparison import VERDICTS, Changed, Comparison, Difference, Head, compare_variants
-from bench.analyse.conditions import NAMED, Mismatch, interruptions
+from bench.analyse.conditions import NAMED, interruptions
 from bench.analyse.quality_change import QualityChange
 from bench.analyse.results import CellResult, RunAnalysis
 from bench.analyse.run import analyse_run
@@ -305,11 +305,18 @@ def _about(view: ComparisonView) -> dict[str, Any]:
 
 def _head(head: Head, naming: Naming) -> dict[str, Any]:
     own_naming = name_all(head.run)
+    ends = [
+        recorded.pair(one) if one.what == "prompts" else (_recorded(one.what, one.base), _recorded(one.what, one.head))
+        for one in head.mismatches
+    ]
     return {
         "name": head.name,
         "interruptions": sittings(head.run),
         "earlier_runs": head.earlier,
-        "mismatches": [_mismatch(one) for one in head.mismatches],
+        "mismatches": [
+            {"what": one.what, "base": there, "head": here, "fatal": one.fatal}
+            for one, (there, here) in zip(head.mismatches, ends, strict=True)
+        ],
         "only_base": [identity(cell, naming) for cell in head.only_base],
         "only_head": [identity(cell, own_naming) for cell in head.only_head],
     }
@@ -318,13 +325,6 @@ def _head(head: Head, naming: Naming) -> dict[str, Any]:
 def sittings(run: RunAnalysis) -> list[dict[str, Any]]:
     """The interruptions of a run."""
     return as_values(interruptions(run.record))
-
-
-def _mismatch(one: Mismatch) -> dict[str, Any]:
-    base, head = _recorded(one.what, one.base), _recorded(one.what, one.head)
-    if one.what == "prompts":
-        base, head = recorded.pair(one)
-    return {"what": one.what, "base": base, "head": head, "fatal": one.fatal}
 
 
 def _recorded(what: str, value: Any) -> str | None:

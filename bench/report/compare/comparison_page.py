@@ -103,16 +103,13 @@ class Axis(RatioAxis):
             inside = room <= math.log(high) and -math.log(low) <= self.high * 0.95
             if inside and (not kept or math.log(kept[-1][1] / high) >= room):
                 kept.append((low, high))
-        return tuple(
-            (self.place(tick), _label(tick)) for tick in sorted({1.0, *(end for pair in kept for end in pair)})
-        )
-
-
-def _label(ratio: float) -> str:
-    if ratio == 1:
-        return "0"
-    # Short, so that it fits beside the end of the axis.
-    return f"{ratio:g}×" if ratio >= 2 else signed_percent(f"{100 * (ratio - 1):+.3g}")  # noqa: RUF001 - the sign of multiplication
+        below, above = sorted(low for low, _ in kept), sorted(high for _, high in kept)
+        # Short, so that they fit beside the end of the axis.
+        labels = {
+            tick: f"{tick:g}×" if tick >= 2 else signed_percent(f"{100 * (tick - 1):+.3g}")  # noqa: RUF001 - the sign of multiplication
+            for tick in (*below, *above)
+        }
+        return tuple((self.place(tick), labels.get(tick, "0")) for tick in (*below, 1.0, *above))
 
 
 def axis(differences: Sequence[Difference], threshold: float) -> Axis:

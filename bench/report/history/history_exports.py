@@ -1,7 +1,7 @@
 """A history as lines for a terminal, as Markdown, and as JSON for a program."""
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -29,7 +29,14 @@ def lines(view: MachineHistory) -> list[str]:
     text = [f"history of machine {view.machine_id}: {heading(view)}", *all_notes(view), ""]
     text += [f"{place}. {sentence}" for place, sentence in enumerate(sentences(view), start=1)]
     text += filter(None, [hint(view)])
-    return [*(line for one in text for line in _wrapped(one)), *_changed_series(view)]
+    found = [line for one in text for line in _wrapped(one)]
+    named = zip(view.history.series, series_names(view.history), strict=True)
+    changed = [plain(f"{METRICS[one.metric].short:<8} {name}: {path(one)}") for one, name in named if one.shifts]
+    if changed:
+        found += ["", *changed[:_MOST_IN_TERMINAL]]
+    if len(changed) > _MOST_IN_TERMINAL:
+        found.append(f"... and {len(changed) - _MOST_IN_TERMINAL} more series that changed, in history.html")
+    return found
 
 
 def _wrapped(text: str) -> list[str]:
@@ -37,15 +44,6 @@ def _wrapped(text: str) -> list[str]:
     unbroken = plain(text).replace(" %", "\u00a0%")
     wrapped = textwrap.wrap(unbroken, _COLUMNS, subsequent_indent="  ", break_on_hyphens=False)
     return [line.replace("\u00a0", " ") for line in wrapped] or [""]
-
-
-def _changed_series(view: MachineHistory) -> Iterator[str]:
-    named = zip(view.history.series, series_names(view.history), strict=True)
-    changed = [plain(f"{METRICS[one.metric].short:<8} {name}: {path(one)}") for one, name in named if one.shifts]
-    if changed:
-        yield from ("", *changed[:_MOST_IN_TERMINAL])
-    if len(changed) > _MOST_IN_TERMINAL:
-        yield f"... and {len(changed) - _MOST_IN_TERMINAL} more series that changed, in history.html"
 
 
 def markdown(view: MachineHistory) -> str:

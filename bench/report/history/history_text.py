@@ -17,7 +17,7 @@ from bench.report.compare.comparison_quality import now
 from bench.report.compare.recorded import condition, value
 from bench.report.format import and_more, factor, few, in_brackets, interval, listed, number, percent, plural
 from bench.report.language import gettext as _
-from bench.report.names import Naming, name_all
+from bench.report.names import name_all
 from bench.report.sitting_words import carried_on
 
 _MOST_NAMED = 3
@@ -31,24 +31,19 @@ def series_names(history: History) -> list[str]:
         len({getattr(identity, name) for identity in identities}) > 1 for name in ("model", "threads", "prompts")
     )
     naming = cache(lambda run: name_all(history.runs[run].analysis))
-    return [
-        _series_name(one, naming(one.points[-1].run), model=models, threads=threads, prompts=prompts)
-        for one in history.series
-    ]
-
-
-def _series_name(one: Series, naming: Naming, *, model: bool, threads: bool, prompts: bool) -> str:
-    identity = one.identity
-    parts = [short_cell_name(one.cell, naming)]
-    if model:
-        parts.append(_("model {name}").format(name=one.model))
-    if threads and identity.threads:
-        parts.append(plural(identity.threads, "{count} thread", "{count} threads"))
-    elif threads:
-        parts.append(_("threads left to the stack"))
-    if prompts:
-        parts.append(_prompt_set(identity.prompts))
-    return ", ".join(parts)
+    found = []
+    for one in history.series:
+        identity, parts = one.identity, [short_cell_name(one.cell, naming(one.points[-1].run))]
+        if models:
+            parts.append(_("model {name}").format(name=one.model))
+        if threads and identity.threads:
+            parts.append(plural(identity.threads, "{count} thread", "{count} threads"))
+        elif threads:
+            parts.append(_("threads left to the stack"))
+        if prompts:
+            parts.append(_prompt_set(identity.prompts))
+        found.append(", ".join(parts))
+    return found
 
 
 def load_name(one: QualitySeries, history: History) -> str:
