@@ -164,7 +164,7 @@ def _tried(stored: StoredRun, run: MachineRun) -> Iterator[Tried]:
         # An NPU compiles for a length of prompts, so that each length can be a load of its own.
         keys = {cell.load.load_key for cell, _ in short} or {load.load_key for load in loads}
         processes = [row for key in keys for row in rows.get(key, ())]
-        phases = list(_phases(processes, [outcome for _, outcome in short], long if len(lengths) > 1 else None))
+        phases = _phases(processes, [outcome for _, outcome in short], long if len(lengths) > 1 else None)
         load = next((one for one in loads if one.processes), loads[0])
         yield Tried(
             backend=load.backend,
@@ -174,7 +174,9 @@ def _tried(stored: StoredRun, run: MachineRun) -> Iterator[Tried]:
             precision=load.precision,
             driver=_driver(run.analysis.record, load.device_requested),
             simulated=load.simulated,
-            **dict(zip(("load", "first", "longest"), (phase for phase, _ in phases), strict=True)),
+            load=phases[0][0],
+            first=phases[1][0],
+            longest=phases[2][0],
             longest_tokens=lengths[-1] if len(lengths) > 1 else None,
             reason=next((reason for _, reason in phases if reason), ""),
             run_id=run.run_id,
@@ -197,7 +199,7 @@ def _outcomes(analysis: RunAnalysis) -> Iterator[tuple[CellResult | AskedCell, _
 
 def _phases(
     processes: Sequence[Mapping[str, Any]], short: Sequence[_Outcome], long: Sequence[_Outcome] | None
-) -> Iterator[_Outcome]:
+) -> tuple[_Outcome, _Outcome, _Outcome]:
     """Load, first generation and longest prompt.
 
     Args:
@@ -207,28 +209,23 @@ def _phases(
     """
     tried = [row for row in processes if row["attempt"]] or processes
     failed = [row for row in tried if row["status"] != "ok" and row["load_s"] is None]
-    loaded = bool(tried) and len(failed) < len(tried)
-    first_ms = any(row["first_generation_s"] is not None for row in tried)
-    began = loaded or first_ms or any(phase in _THROUGH for phase, _ in short)
     failure = (str(failed[-1]["status"]), str(failed[-1]["error_message"] or "")) if failed else ("unknown", "")
-    yield (("partly", failure[1]) if failed else ("ok", "")) if began else failure
-    if not began:
-        first: _Outcome = ("not reached" if failed else "unknown", "")
-    elif first_ms or any(phase in _THROUGH for phase, _ in short):
-        first = ("ok", "")
+    answered = any(row["first_generation_s"] is not None for row in tried)
+    answered = answered or any(phase in ("ok", "partly") for phase, _ in short)
+    if not answered and len(failed) == len(tried):
+        load, first = failure, ("not reached" if failed else "unknown", "")
     else:
-        first = next((one for one in short if one[0] != "unknown"), ("unknown", ""))
-    yield first
+        load = ("partly", failure[1]) if failed else ("ok", "")
+        told = (one for one in short if one[0] != "unknown")
+        first = ("ok", "") if answered else next(told, ("unknown", ""))
     if long is None:
-        yield "not asked", ""
+        longest = ("not asked", "")
     elif first[0] != "ok":
-        yield ("unknown" if first[0] == "unknown" else "not reached"), ""
+        longest = ("unknown" if first[0] == "unknown" else "not reached", "")
     else:
-        yield min(long, key=lambda one: _WORST_FIRST.get(one[0], 0), default=("unknown", ""))
-
-
-_THROUGH = ("ok", "partly")
-_WORST_FIRST = {"partly": 1, "unknown": 2, "ok": 3}
+        order = {"partly": 1, "unknown": 2, "ok": 3}
+        longest = min(long, key=lambda one: order.get(one[0], 0), default=("unknown", ""))
+    return load, first, longest
 
 
 def _driver(record: Mapping[str, Any], device: str) -> str | None:
