@@ -17,6 +17,7 @@ from bench.analyse.results import AskedCell, CellResult, RunAnalysis
 from bench.analyse.timeline import History
 from bench.analyse.variation import Variation, variation
 from bench.store.lookup import readable
+from bench.store.machine_names import MachineName
 from bench.store.reader import StoredRun, open_run
 
 LAKES = ("Meteor Lake", "Arrow Lake", "Lunar Lake", "Panther Lake")
@@ -110,10 +111,8 @@ class Machine:
         return self.standing[0].analysis.record if self.standing else {}
 
 
-def read_machine(
-    folders: Sequence[Path], known: tuple[str, str, tuple[str, ...]], total: int, threshold: float
-) -> Machine:
-    """Read the runs in ``folders``, one at a time; a run that cannot be read is left out."""
+def read_machine(machine: str, named: MachineName, folders: Sequence[Path], total: int, threshold: float) -> Machine:
+    """Read the runs in ``folders``, of ``total`` that there are; a run that cannot be read is left out."""
     left_out: list[str] = []
     read = list(readable(folders, _read, lambda error: left_out.append(str(error))))
     read.sort(key=lambda one: (one[0].created_at, one[0].run_id), reverse=True)
@@ -127,10 +126,9 @@ def read_machine(
         if kept := [cell for cell in run.analysis.cells if run.name_of(cell.cell_key) not in taken]:
             taken |= {run.name_of(cell.cell_key) for cell in kept}
             standing.append(replace(run, analysis=replace(run.analysis, cells=tuple(kept))))
-    machine_id, name, labels = known
     cpu = next((cpu for run in runs if (cpu := recorded_at(run.analysis.record, "machine", "cpu", "name"))), "")
     return Machine(
-        *(machine_id, name, labels, cpu, generation_of(cpu, labels), total, len(runs)),
+        *(machine, named.name, named.labels, cpu, generation_of(cpu, named.labels), total, len(runs)),
         standing=tuple(standing),
         tried=tuple(tried.values()),
         history=build_history(runs, threshold) if runs else None,

@@ -18,6 +18,7 @@ from bench.analyse.read_fleet import Wanted
 from bench.analyse.results import CellResult, Costs, Finding, RunAnalysis
 from bench.report.fleet.fleet_view import columns, view_fleet
 from bench.report.history.history_text import series_names
+from bench.store.machine_names import MachineName
 from tests.support.analyses import made_cell, made_load, made_quality, made_run
 from tests.support.fleets import LOADS, FleetRun, ask_otherwise, made_machine, write_lab, write_machine_run
 
@@ -230,7 +231,7 @@ def test_energy_is_told_where_it_was_counted_and_never_of_what_is_simulated() ->
 
 
 def read(*folders: Path, newest: int = 20) -> Machine:
-    return read_machine(folders[-newest:], ("m", "m", ()), len(folders), 0.03)
+    return read_machine("m", MachineName("m"), folders[-newest:], len(folders), 0.03)
 
 
 @pytest.fixture(scope="module")
