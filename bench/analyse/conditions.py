@@ -166,21 +166,21 @@ def packages(record: Mapping[str, Any], venv: str) -> Iterator[tuple[str, str]]:
     yield from ((str(name), str(version)) for name, version in found.items())
 
 
-def venv_of(record: Mapping[str, Any], load: LoadResult) -> str:
-    """The name under which a run records the venv of a load.
+def venv_of(record: Mapping[str, Any], backend: str, device: str, variant: str = "") -> str:
+    """The name under which a run records the venv of loads of ``backend`` on ``device``.
 
     Of a stack with several venvs in one run, the first device that each is for stands in its name: ``ort-genai (DML)``.
     """
     venvs: Mapping[str, Any] = record.get("venvs") or {}
-    plain = f"{load.backend} ({load.variant})" if load.variant else load.backend
+    plain = f"{backend} ({variant})" if variant else backend
     if plain in venvs:
         return plain
-    begins = f"{load.backend} ({load.variant}, " if load.variant else f"{load.backend} ("
+    begins = f"{backend} ({variant}, " if variant else f"{backend} ("
     by_device = {name[len(begins) : -1]: name for name in venvs if name.startswith(begins)}
-    if load.device_requested in by_device or (spec := BACKENDS.get(load.backend)) is None:
-        return by_device.get(load.device_requested, plain)
-    group = spec.group_for(load.device_requested)
-    return next((name for device, name in by_device.items() if spec.group_for(device) == group), plain)
+    if device in by_device or (spec := BACKENDS.get(backend)) is None:
+        return by_device.get(device, plain)
+    group = spec.group_for(device)
+    return next((name for one, name in by_device.items() if spec.group_for(one) == group), plain)
 
 
 def stack_of(load: LoadResult) -> str:
@@ -205,9 +205,8 @@ def alike(record: Mapping[str, Any], load: LoadResult) -> str:
     """
     values = [*(str(recorded_at(record, *path)) for path in _ALIKE), *limited(record).values()]
     own = (*settings_of(record), *(load.environment or {}).items())
-    return digest(
-        [values, sorted(system_versions(record)), sorted(packages(record, venv_of(record, load))), *sorted(own)]
-    )
+    venv = venv_of(record, load.backend, load.device_requested, load.variant)
+    return digest([values, sorted(system_versions(record)), sorted(packages(record, venv)), *sorted(own)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,8 +374,9 @@ def _of_venvs(run: RunAnalysis) -> Iterator[tuple[Fact, Any]]:
     """What lies in the venvs, by the stacks that run in them; the name of one without a load is all that is known."""
     stacks: dict[str, dict[str, None]] = {}
     for load in run.loads:
-        stacks.setdefault(venv_of(run.record, load), {})[stack_of(load)] = None
-    for name, venv in (run.record.get("venvs") or {}).items():
+        venv = venv_of(run.record, load.backend, load.device_requested, load.variant)
+        stacks.setdefault(venv, {})[stack_of(load)] = None
+    for name, told in (run.record.get("venvs") or {}).items():
         for stack in stacks.get(name, {str(name): None}):
-            yield Fact("Python", stack), (venv or {}).get("python")
+            yield Fact("Python", stack), (told or {}).get("python")
             yield from ((Fact(package, stack), version) for package, version in packages(run.record, name))
