@@ -132,12 +132,8 @@ def build_fleet(machines: Sequence[Machine], base: Machine, threshold: float) ->
         for one in own.values():
             by_request.setdefault(one.asked, []).append(one)
     questions = [_question(asked, own) for asked, own in by_request.items()]
-    questions.sort(
-        key=lambda one: (
-            *(-len(one.machines), -len(one.figures)),
-            *(one.asked.model, one.asked.request, one.asked.ask == "again"),
-        )
-    )
+    questions.sort(key=lambda one: (one.asked.model, one.asked.request, one.asked.ask == "again"))
+    questions.sort(key=lambda one: (-len(one.machines), -len(one.figures)))
     return Fleet(tuple(machines), base, tuple(questions), threshold)
 
 
