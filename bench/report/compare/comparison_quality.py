@@ -73,10 +73,10 @@ def line(one: QualityChange, name: str) -> str:
     """All that is said of a load, for a terminal."""
     said = [f"{name}: {verdict_name(one.verdict)}"]
     if one.contrast is not None:
-        over, ends = one.contrast.ratio, (number(one.base_perplexity), number(one.head_perplexity))
-        said.append(
-            f"perplexity {' -> '.join(ends)} ({plural(over.blocks, '{count} text', '{count} texts')}), {ratio(over)}"
-        )
+        over = one.contrast.ratio
+        texts = plural(over.blocks, "{count} text", "{count} texts")
+        ends = f"{number(one.base_perplexity)} -> {number(one.head_perplexity)}"
+        said.append(f"perplexity {ends} ({texts}), {ratio(over)}")
     return "; ".join(filter(None, (*said, known(one), error(one))))
 
 
