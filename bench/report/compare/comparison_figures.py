@@ -1,13 +1,14 @@
 """How cells and figures of a comparison are written, in the language that is chosen."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from bench.analyse.comparison import CALLED, Difference
+from bench.analyse.grouping import group_by
 from bench.analyse.interval import Estimate
-from bench.analyse.results import CellResult
+from bench.analyse.results import CellResult, LoadResult
 from bench.report.code_words import word
-from bench.report.format import localized, number
+from bench.report.format import clean, localized, number
 from bench.report.language import chosen, gettext as _
 from bench.report.names import Naming
 
@@ -30,6 +31,30 @@ def shape(cell: CellResult) -> str:
     batch = f" x{cell.batch_size}" if cell.batch_size > 1 else ""
     turn = f" t{cell.turn}" if cell.turn else ""
     return f"{cell.prompt_tokens}+{cell.new_tokens}{batch}{turn}"
+
+
+def differing_options(names: Sequence[str], loads: Sequence[LoadResult]) -> list[str | None]:
+    """By which options loads differ that have the same of ``names``; ``None`` where no other load has the name.
+
+    Of one run none has: it names the options of loads that it measured side by side, and not those of other runs.
+    """
+    found: list[str | None] = [None] * len(names)
+    for places in group_by(range(len(names)), lambda place: names[place]).values():
+        alike = [loads[place].options for place in places]
+        common = {key for key, value in alike[0].items() if all(one.get(key, ...) == value for one in alike)}
+        told = [", ".join(f"{key}={own[key]}" for key in sorted(own) if key not in common) for own in alike]
+        if len({*told}) > 1:
+            for place, options in zip(places, told, strict=True):
+                found[place] = options
+    return found
+
+
+def with_options(name: str, options: str | None) -> str:
+    """``name`` with what :func:`differing_options` tells of it."""
+    if options is None:
+        return name
+    shown = clean(options) or _("default options")
+    return f"{name} [{shown}]"
 
 
 def verdict_name(verdict: str) -> str:

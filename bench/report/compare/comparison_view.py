@@ -3,13 +3,15 @@
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 
 from bench.analyse.comparison import CALLED, Changed, Comparison, Difference, changed, stand_together
 from bench.analyse.quality_change import QualityChange
 from bench.analyse.read_findings import touched
 from bench.analyse.results import CellResult, Finding
 from bench.metrics import COMPARED
+from bench.report.compare.comparison_figures import differing_options, short_cell_name
 from bench.report.names import Naming, name_all
 
 BASE = -1
@@ -71,11 +73,16 @@ class Touching:
 
 @dataclass(frozen=True, slots=True)
 class Alone:
-    """Cells that are missing in the same heads, by their places, or, with ``in_base`` false, that these have alone."""
+    """Cells that are missing in the same heads, by their places, or, with ``in_base`` false, that these have alone.
+
+    ``options``: of each cell, where they tell it from one that another side has alone, see
+    :func:`bench.report.compare.comparison_figures.differing_options`.
+    """
 
     places: tuple[int, ...]
     in_base: bool
     cells: tuple[CellResult, ...]
+    options: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +149,14 @@ def comparison_view(comparison: Comparison) -> ComparisonView:
         ),
         findings=findings,
         changed=tuple(changed(comparison.heads)),
-        alone=(
-            *_alone([head.only_base for head in comparison.heads], in_base=True),
-            *_alone([head.only_head for head in comparison.heads], in_base=False),
+        alone=tuple(
+            _told_apart(
+                comparison,
+                [
+                    *_alone([head.only_base for head in comparison.heads], in_base=True),
+                    *_alone([head.only_head for head in comparison.heads], in_base=False),
+                ],
+            )
         ),
         qualities=tuple(sorted(qualities, key=lambda one: order[one.change.base.load_key])),
     )
@@ -188,6 +200,14 @@ def _alone(cells_by_head: Sequence[Sequence[CellResult]], *, in_base: bool) -> I
             cells.setdefault(cell.cell_key, cell)
     for group in dict.fromkeys(map(tuple, places.values())):
         yield Alone(group, in_base, tuple(cells[key] for key, own in places.items() if tuple(own) == group))
+
+
+def _told_apart(comparison: Comparison, found: Sequence[Alone]) -> Iterator[Alone]:
+    runs = [comparison.base if one.in_base else comparison.heads[one.places[0]].run for one in found]
+    named = zip(found, map(name_all, runs), strict=True)
+    names = [short_cell_name(cell, naming) for one, naming in named for cell in one.cells]
+    options = iter(differing_options(names, [cell.load for one in found for cell in one.cells]))
+    yield from (replace(one, options=tuple(islice(options, len(one.cells)))) for one in found)
 
 
 # -- what the guard found

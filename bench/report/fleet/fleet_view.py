@@ -10,6 +10,7 @@ from bench.analyse.fleet_machine import Machine
 from bench.analyse.read_fleet import Wanted
 from bench.analyse.results import CellResult, Ranking
 from bench.errors import UsageError
+from bench.report.compare.comparison_figures import differing_options, with_options
 from bench.report.format import clean, listed
 from bench.report.language import gettext as _
 from bench.report.names import Naming, mark_of, name_all, requests_name
@@ -21,10 +22,19 @@ MOST_FIGURES = 6000
 
 @dataclass(frozen=True, slots=True)
 class FleetView:
-    """All that is shown of a fleet: names by run, digests of models that have several, and the newest run's begin."""
+    """All that is shown of a fleet.
+
+    Args:
+        names: by run.
+        options: by run and cell, where they tell its configuration from one of another machine, see
+            :func:`bench.report.compare.comparison_figures.differing_options`.
+        digests: of models that have several.
+        newest: when the newest run began.
+    """
 
     fleet: Fleet
     names: Mapping[str, Naming]
+    options: Mapping[tuple[str, str], str | None]
     digests: Mapping[str, tuple[str, ...]]
     newest: datetime
 
@@ -44,7 +54,8 @@ class FleetView:
         return [one for question in self.fleet.questions for one in question.figures]
 
     def name(self, one: Figure) -> str:
-        return self.names[one.standing.run_id].of(one.cell.load)
+        run_id = one.standing.run_id
+        return with_options(self.names[run_id].of(one.cell.load), self.options[run_id, one.cell.cell_key])
 
     def age(self, one: Figure) -> int:
         """Days from its run to the newest one of the fleet."""
@@ -73,9 +84,17 @@ def view_fleet(fleet: Fleet, wanted: Wanted) -> FleetView:
     digests: dict[str, dict[str, None]] = {}
     for one in fleet.questions:
         digests.setdefault(one.asked.model, {})[one.asked.digest] = None
+    names = {run_id: name_all(own.analysis) for run_id, own in standing.items()}
+    options: dict[tuple[str, str], str | None] = {}
+    for question in questions:
+        loads = [one.cell.load for one in question.figures]
+        called = [names[one.standing.run_id].of(one.cell.load) for one in question.figures]
+        places = [(one.standing.run_id, one.cell.cell_key) for one in question.figures]
+        options |= zip(places, differing_options(called, loads), strict=True)
     return FleetView(
         fleet=replace(fleet, questions=questions),
-        names={run_id: name_all(own.analysis) for run_id, own in standing.items()},
+        names=names,
+        options=options,
         digests={model: tuple(own) for model, own in digests.items() if len(own) > 1},
         newest=max(one.standing.created_at for question in questions for one in question.figures),
     )

@@ -54,6 +54,7 @@ def page(view: MachineHistory) -> str:
         runs=history.runs,
         rows=rows,
         drawn=rows[:drawn],
+        qualities=list(zip(history.qualities, history_text.load_names(history), strict=True)),
         least=LEAST_RUNS,
         say=history_text,
         rounding=ROUNDING,

@@ -17,6 +17,7 @@ from bench.analyse.interval import between_runs, paired
 from bench.analyse.read_fleet import Wanted
 from bench.analyse.results import CellResult, Costs, Finding, RunAnalysis
 from bench.report.fleet.fleet_view import columns, view_fleet
+from bench.report.fleet.fleet_words import sentences
 from bench.report.history.history_text import series_names
 from bench.store.machine_names import MachineName
 from tests.support.analyses import made_cell, made_load, made_quality, made_run
@@ -188,6 +189,19 @@ def test_a_figure_says_what_the_name_of_its_column_does_not() -> None:
 def on_device(times: list[float], device: str) -> CellResult:
     load = replace(made_load(), load_key=device, device_requested=device)
     return made_cell(times, 32, load)
+
+
+def test_configurations_of_other_options_on_other_machines_have_other_names() -> None:
+    loads = [replace(made_load(), load_key=key, options=own) for key, own in (("a", {"recipe": "plain"}), ("b", {}))]
+    machines = [
+        made_machine(load.load_key, [made_run(f"run-{load.load_key}", [made_cell([10.0] * 5, load=load)])])
+        for load in loads
+    ]
+    fleet = build_fleet(machines, machines[0], 0.03)
+    view = view_fleet(fleet, Wanted())
+    names = ["ort-genai CPU int4 [default options]", "ort-genai CPU int4 [recipe=plain]"]
+    assert [column.name for column in columns(view, fleet.questions[0])] == names
+    assert "ort-genai CPU int4 [recipe=plain] on 1 machine" in sentences(view, fleet.questions[0])[0]
 
 
 def test_devices_of_one_run_are_compared_block_by_block_and_those_of_two_runs_are_not() -> None:

@@ -21,7 +21,7 @@ from bench.report.compare.comparison_exports import MOST_BYTES, comparison_json,
 from bench.report.compare.comparison_figures import tint
 from bench.report.compare.comparison_page import FOLDED_FROM, page
 from bench.report.compare.comparison_view import ComparisonView, comparison_view
-from bench.report.compare.comparison_words import adjustment, caveats, refusal
+from bench.report.compare.comparison_words import adjustment, alone_lines, caveats, refusal
 from tests.support.analyses import made_cell, made_load, made_run, packages
 from tests.support.comparisons import SMALL, ab_run, difference, finding, held, run, with_findings
 from tests.support.markup import Tags, visible
@@ -150,6 +150,15 @@ def test_a_variant_that_lost_blocks_is_named() -> None:
     found = made_run("ab", [sides[0], replace(sides[1], lost=crashed)], plan=plan)
     (note,) = caveats(comparison_view(compare_variants(found, 0.03)))
     assert note.startswith("BLOCKS LOST in b: x==2: ")
+
+
+def test_cells_that_differ_in_options_alone_are_not_missing_under_the_same_name() -> None:
+    loads = [replace(made_load(), load_key=key, options=own) for key, own in (("a", {"recipe": "plain"}), ("b", {}))]
+    base, head = (made_run(load.load_key, [made_cell([10.0] * 5, load=load)]) for load in loads)
+    assert alone_lines(held(base, head)) == [
+        "Measured in the base, and not in the head: ort-genai CPU int4, 32+1 [recipe=plain]",
+        "Measured in the head, and not in the base: ort-genai CPU int4, 32+1 [default options]",
+    ]
 
 
 def test_a_finding_about_the_base_marks_every_head() -> None:

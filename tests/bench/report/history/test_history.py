@@ -22,11 +22,11 @@ from bench.analyse.read_history import MachineHistory, read_history
 from bench.commands.history import main
 from bench.errors import MachineError, UsageError
 from bench.plan.cells import Load
-from bench.report.history.history_text import sentences
+from bench.report.history.history_text import load_names, sentences, series_names
 from bench.report.index import MOST_HEADLINE
 from bench.store.digests import record_digests
 from bench.store.reader import StoredRun, open_run
-from tests.support.analyses import made_cell, made_load, made_run
+from tests.support.analyses import made_cell, made_load, made_quality, made_run
 from tests.support.datasets import collected
 from tests.support.nights import FIRST, ask, run_day, run_id, write_night
 
@@ -436,3 +436,25 @@ def test_a_package_in_the_venv_of_a_device_is_named_where_the_cells_of_that_devi
 def test_a_package_in_the_venv_of_another_device_is_not_that_of_cells_that_changed() -> None:
     said = slower_on("DML", [{"CPU": "1", "DML": "1"}, {"CPU": "2", "DML": "1"}])
     assert said.endswith("but 1 package changed in venvs that these cells do not use.")
+
+
+def test_configurations_of_other_options_in_other_runs_have_other_names() -> None:
+    loads = [
+        replace(made_load(), load_key=key, options=options, quality=made_quality([10.0]))
+        for key, options in (("a", {"recipe": "plain", "x": 1}), ("b", {"x": 1}))
+    ]
+    runs = [
+        machine_run(
+            f"run{night}",
+            FIRST + timedelta(days=night),
+            made_run(f"run{night}", [made_cell([10.0], load=load)]),
+            scores=True,
+        )
+        for night, load in enumerate(loads)
+    ]
+    history = build_history(runs, 0.03)
+    assert series_names(history) == [
+        "ort-genai CPU int4, 32+1 [recipe=plain]",
+        "ort-genai CPU int4, 32+1 [default options]",
+    ]
+    assert load_names(history) == ["ort-genai CPU int4 [recipe=plain]", "ort-genai CPU int4 [default options]"]
