@@ -119,10 +119,6 @@ class Comparison:
     def differences(self) -> tuple[Difference, ...]:
         return tuple(one for head in self.heads for one in head.differences)
 
-    @property
-    def qualities(self) -> tuple[QualityChange, ...]:
-        return tuple(one for head in self.heads for one in head.qualities)
-
 
 Pairs = Sequence[tuple[CellResult, CellResult]]
 _Paired = TypeVar("_Paired", CellResult, LoadResult)
