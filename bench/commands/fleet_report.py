@@ -1,7 +1,6 @@
 """``python -m bench.commands fleet_report [RUN …]``: the machines of a lab side by side, on one page."""
 
 import sys
-from argparse import Namespace
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -26,27 +25,23 @@ from bench.store.reader import open_run
 def main(arguments: Sequence[str]) -> int:
     """Read, write and print; returns the exit status."""
     with asked_for(_parser(), arguments) as (asked, private):
-        print_lines(_report(asked, private))
+        folders, named = runs_meant(asked.runs, asked.results_dir)
+        known = machine_names(asked.results_dir)
+        wanted = Wanted(asked.base, asked.model, asked.prompt_tokens, asked.new_tokens, asked.batch_size)
+        machines = _by_machine(folders, named, private)
+        if asked.label is not None:
+            machines = _labelled(machines, known, asked.label)
+        # Names of machines may be those of people and rooms.
+        fleet = read_fleet(machines, {} if private else known, wanted, asked.newest, asked.threshold)
+        view = view_fleet(fleet, wanted)
+        folder = asked.reports_dir / "fleet"
+        if private is not None:
+            view, folder = redacted(view, private), redacted_folder(folder, private)
+        with speaking(asked.lang):
+            files = {"fleet.md": markdown(view), "fleet.csv": as_csv(view), "fleet.json": as_json(view)}
+            files["fleet.html"] = page(view, files["fleet.csv"])
+            print_lines([*lines(view), "", *publish(folder, files, "fleet.html", private)])
     return 0
-
-
-def _report(asked: Namespace, private: Private | None) -> list[str]:
-    folders, named = runs_meant(asked.runs, asked.results_dir)
-    known = machine_names(asked.results_dir)
-    wanted = Wanted(asked.base, asked.model, asked.prompt_tokens, asked.new_tokens, asked.batch_size)
-    machines = _by_machine(folders, named, private)
-    if asked.label is not None:
-        machines = _labelled(machines, known, asked.label)
-    # Names of machines may be those of people and rooms.
-    fleet = read_fleet(machines, {} if private else known, wanted, asked.newest, asked.threshold)
-    view = view_fleet(fleet, wanted)
-    folder = asked.reports_dir / "fleet"
-    if private is not None:
-        view, folder = redacted(view, private), redacted_folder(folder, private)
-    with speaking(asked.lang):
-        files = {"fleet.md": markdown(view), "fleet.csv": as_csv(view), "fleet.json": as_json(view)}
-        files["fleet.html"] = page(view, files["fleet.csv"])
-        return [*lines(view), "", *publish(folder, files, "fleet.html", private)]
 
 
 def _by_machine(folders: Sequence[Path], named: Collection[Path], private: Private | None) -> dict[str, list[Path]]:
