@@ -75,7 +75,7 @@ def collapsed(view: RunView, cell: CellResult) -> bool:
 def collapsed_banner(view: RunView) -> str:
     """Which configurations gave no answer worth its time; blank where all did."""
     # What is broken is told with all else that is.
-    found = [cell for cell in view.analysis.cells if collapsed(view, cell) and not cell.load.broken]
+    found = [cell for cell in view.measured if collapsed(view, cell) and not cell.load.broken]
     if not found:
         return ""
     return ngettext(

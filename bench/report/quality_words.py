@@ -84,14 +84,14 @@ def named(view: RunView, load: LoadResult) -> str:
 
 def not_measured(view: RunView) -> str:
     """That nothing is known of quality; blank where something is, and where nothing ran that could have one."""
-    if columns(view) or not view.analysis.cells or view.simulated == "all":
+    if not view.measured or view.simulated == "all" or any(cell.load.quality for cell in view.measured):
         return ""
     return _("Quality was not measured: nothing here says whether the answers are right.")
 
 
 def broken_banner(view: RunView) -> str:
     """Which configurations gave no answer worth its time; blank where all did."""
-    measured = {cell.load.load_key: cell.load for cell in view.analysis.cells}
+    measured = {cell.load.load_key: cell.load for cell in view.measured}
     found = [load for load in measured.values() if load.broken]
     if not found:
         return ""

@@ -145,7 +145,7 @@ class RunView:
         adaptive: what end.json says of a run that added blocks as it went; empty for others.
         axes: what a reader can narrow the page by, and the values as the ``data-`` attributes have them.
         weights: metrics that anything is ranked by, and ``memory``.
-        beyond: the measured cells of the run that are not among these, see :func:`on_a_page`.
+        beyond: the measured cells of the run that are not shown, see :func:`on_a_page`.
     """
 
     analysis: RunAnalysis
@@ -187,6 +187,11 @@ class RunView:
     def selection(self) -> Mapping[str, Any]:
         """What run.json says of a run that was narrowed; empty for one of its whole plan."""
         return self.record.get("selection") or {}
+
+    @property
+    def measured(self) -> tuple[CellResult, ...]:
+        """All measured cells of the run: what is said of it as a whole is not of those that are shown alone."""
+        return (*self.analysis.cells, *self.beyond)
 
     @property
     def chat(self) -> bool:

@@ -132,9 +132,9 @@ def incomplete(view: RunView) -> list[str]:
             "{shown} of {cells} cells are shown, those of the first {shapes}; what is said of the fastest is of these "
             "alone. summary.xlsx, summary.csv and summary.json have all."
         )
-        shown = len(view.analysis.cells)
+        shown, cells = (number(len(cells), 0) for cells in (view.analysis.cells, view.measured))
         shapes = plural(len(view.groups), "{count} request shape", "{count} request shapes")
-        found.append(sentence.format(shown=number(shown, 0), cells=number(shown + len(view.beyond), 0), shapes=shapes))
+        found.append(sentence.format(shown=shown, cells=cells, shapes=shapes))
     if chosen := view.selection:
         sentence = _("Narrowed to {selected} of {planned} planned cells, each counted once per block.")
         if chosen.get("by"):
@@ -163,7 +163,7 @@ def adaptive_end(view: RunView) -> str:
     missed = set(end.get("not_reached") or ())
     names = [
         _("{name} at {shape}").format(name=view.names.of(cell.load), shape=shape_name(cell.shape))
-        for cell in (*view.analysis.cells, *view.beyond)
+        for cell in view.measured
         if cell.cell_key in missed
     ]
     if without := len(missed) - len(names):
