@@ -114,6 +114,7 @@ STYLES = {
 
 def table_html(view: RunView) -> str:
     """The table of a run. What has to be said before any number stands in it, so that it goes where that goes."""
+    optional = *quality_words.columns(view), *agreement_words.columns(view)
     digests = sorted({f"'{source_digest(style)}'" for style in STYLES.values()})
     return (
         environment()
@@ -128,10 +129,9 @@ def table_html(view: RunView) -> str:
             heads=[
                 *map(metric_words.one_line, ("configuration", "device")),
                 *(metric_words.one_line(key, interval=True) for key in RANKED),
-                *map(
-                    metric_words.one_line, (*quality_words.columns(view), "decode_tokens_per_s", "peak", "n", "guard")
-                ),
+                *map(metric_words.one_line, (*optional, "decode_tokens_per_s", "peak", "n", "guard")),
             ],
             quality=quality_words,
+            agreement=agreement_words,
         )
     )

@@ -89,7 +89,8 @@ def test_the_note_names_the_reference_and_what_the_figure_is_not(made: MakeRepor
 def test_nothing_is_shown_where_nothing_was_compared(made: MakeReport, agreeing: dict[str, int]) -> None:
     report = made(fake(agreeing))
     assert "first difference" not in results(report).lower()
-    assert "first difference" not in (report.index.parent / "summary.md").read_text(encoding="utf-8").lower()
+    for name in ("summary.md", "table.html"):
+        assert "first difference" not in (report.index.parent / name).read_text(encoding="utf-8").lower()
 
 
 def test_simulated_answers_are_not_shown(made: MakeReport) -> None:
@@ -104,6 +105,12 @@ def test_the_summary_for_github_has_the_column(made: MakeReport) -> None:
     assert any("| first difference tokens |" in line for line in lines)
     assert any("| 2 of 64 |" in line for line in lines)
     assert any("The reference is ort-genai CPU fp32" in line for line in lines)
+
+
+def test_the_table_for_documents_has_the_column(made: MakeReport) -> None:
+    html = (made(fake(AGREEING)).index.parent / "table.html").read_text(encoding="utf-8")
+    assert html.count(">first difference tokens</th>") == 1
+    assert re.findall(r">(\d+ of \d+|reference)</td>", html) == ["2 of 64", "28 of 64", "reference"]
 
 
 def test_exports_have_the_figures(made: MakeReport) -> None:
