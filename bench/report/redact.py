@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 
 from backends.speed_variables import home_folder
 from bench import PROJECT_ROOT
+from bench.findings import MESSAGES, SEVERITIES
+from bench.metrics import METRICS
 from bench.plan.backends import BACKENDS
 
 HOME, PROJECT, RESULTS, REPORTS, PATH = "<home>", "<project>", "<results>", "<reports>", "<path>"
@@ -58,6 +60,7 @@ def of_this_machine(results: Path | None = None, reports: Path | None = None) ->
 def redacted(value: T, private: Private) -> T:
     """``value`` with what is private taken out of every text in it, however deep; nothing else of it is changed.
 
+    The names of fields and the codes that the report looks up stay, whatever users and machines are called.
     Users are learned from the home folders that ``value`` itself names, too: a run may come from another machine.
     """
     users = set(private.users)
@@ -143,6 +146,20 @@ _WORDS = frozenset(
 )
 """Names that tell nothing about anybody, and words that the analysis itself is made of."""
 _LEAST_CHARACTERS = 3
+_CODES = frozenset(
+    (
+        *(*_WORDS, *MESSAGES, *SEVERITIES, *METRICS, "memory", "perplexity", "timed", "warm-up", "excluded"),
+        *("faithful", "degraded", "broken", "worse", "better", "ratio", "reference", "no-reference", "no-scores"),
+        *("not-finite", "constant", "chance", "vocabulary", "collapsed", "longest", "device"),
+        *("unreached", "killed", "target", "max-time", "max-blocks"),
+        *("unreadable", "same run", "no date", "other machine", "other hardware"),
+        *("quality", "prompts", "padded", "power source", "power mode", "governor"),
+    )
+)
+"""Whole texts that are looked up, and shown as other words: a name in one of them is nobody's."""
+_FIELD = re.compile(r"[a-z][a-z0-9_]*")
+_NAMED_FROM_OUTSIDE = ("packages",)
+"""Fields of which the keys are no names of fields: anybody may name a package."""
 
 
 def _owners(text: str) -> Iterator[str]:
@@ -187,14 +204,18 @@ class _Walk:
         fields = [field.name for field in dataclasses.fields(value) if field.init and field.name != "code"]
         return dataclasses.replace(value, **{name: self._of(getattr(value, name)) for name in fields})
 
-    def _mapping(self, value: Mapping[Any, Any]) -> dict[Any, Any]:
+    def _mapping(self, value: Mapping[Any, Any], *, from_outside: bool = False) -> dict[Any, Any]:
         made: dict[Any, Any] = {}
         for key, one in value.items():
-            name = self._of(key)
+            field = not from_outside and isinstance(key, str) and _FIELD.fullmatch(key)
+            name = key if field else self._of(key)
             # Two keys that differ in nothing but a path are still two.
             while isinstance(name, str) and name in made:
                 name += "'"
-            made[name] = self._of(one)
+            if isinstance(one, Mapping):
+                made[name] = self._mapping(one, from_outside=key in _NAMED_FROM_OUTSIDE)
+            else:
+                made[name] = self._of(one)
         return made
 
 
@@ -223,6 +244,8 @@ def _redaction(private: Private) -> Callable[[str], str]:
     ]
 
     def redact(text: str) -> str:
+        if text in _CODES:
+            return text
         for pattern, mark in patterns:
             text = pattern.sub(mark, text)
         return text
