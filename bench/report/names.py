@@ -79,8 +79,7 @@ class Naming:
 
 def name_all(analysis: RunAnalysis) -> Naming:
     """Name every load of a run."""
-    cells: list[CellResult | AskedCell] = [*analysis.cells, *analysis.failed, *analysis.unreached]
-    asked = group_by(cells, lambda cell: cell.load.load_key)
+    asked = group_by(analysis.asked, lambda cell: cell.load.load_key)
     shapes = {key: {cell.shape for cell in own} for key, own in asked.items()}
     # Loads that were asked nothing but prompts again.
     hits = {key for key, own in asked.items() if all(cell.ask == "again" for cell in own)}

@@ -12,9 +12,6 @@ from bench.report.format import figure, in_brackets, interval, listed, number, p
 from bench.report.language import gettext as _, mark, ngettext
 from bench.report.run_view import RunView
 
-COLUMN = "perplexity_ratio"
-"""Of the tables of results, a key of :data:`bench.report.metric_words.HEADS`."""
-
 NOT_KNOWN = "—"
 _LEAST = 0.0001
 """What is below of a divergence is rounding."""
@@ -32,11 +29,6 @@ _REASONS = {
     "failed": mark("it could not be scored"),
 }
 """Code of :attr:`bench.analyse.quality.Quality.reason` -> its words; that of a ratio is the ratio itself."""
-
-
-def columns(view: RunView) -> tuple[str, ...]:
-    """:data:`COLUMN` where the quality of any cell's load is known, and no column where of none."""
-    return (COLUMN,) if any(cell.load.quality for cell in view.analysis.cells) else ()
 
 
 def reason(load: LoadResult) -> str:
@@ -79,7 +71,7 @@ def beside(load: LoadResult) -> str:
 def named(view: RunView, load: LoadResult) -> str:
     """The name of ``load`` with its quality, in a run that knows of any."""
     name = view.names.of(load)
-    return f"{name} ({beside(load)})" if columns(view) else name
+    return f"{name} ({beside(load)})" if "perplexity_ratio" in view.columns else name
 
 
 def not_measured(view: RunView) -> str:

@@ -18,7 +18,7 @@ from bench.metrics import METRICS, RANKED, RATES
 from bench.report import agreement_words, metric_words, quality_words, run_details, run_words
 from bench.report.drawing import bars, series_chart
 from bench.report.drawing.run_charts import RunCharts
-from bench.report.finding_notes import serious_for_answer
+from bench.report.finding_notes import finding_notes, serious_for_answer
 from bench.report.language import chosen
 from bench.report.ranks import ranks
 from bench.report.run_view import RunView
@@ -29,7 +29,7 @@ def run_page(view: RunView, csv: str, xlsx: bytes) -> str:
     """The page of one run, in the language that is chosen; ``csv`` and ``xlsx`` are the files that it holds."""
     analysis = view.analysis
     figures = RunCharts(view.names, analysis)
-    findings = view.notes
+    notes = finding_notes(view)
 
     def swatch(load: LoadResult) -> Markup:
         series = view.names.series_of(load)
@@ -41,8 +41,8 @@ def run_page(view: RunView, csv: str, xlsx: bytes) -> str:
         ("choices",),
         view=view,
         figures=figures,
-        findings=findings,
-        serious=serious_for_answer(analysis, findings),
+        notes=notes,
+        serious=serious_for_answer(view, notes),
         details=run_details,
         phrase=PHRASE,
         bars=bars,
@@ -50,7 +50,7 @@ def run_page(view: RunView, csv: str, xlsx: bytes) -> str:
         csv=_link(view, csv.encode("utf-8"), "csv", "text/csv;charset=utf-8"),
         xlsx=_link(view, xlsx, "xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
         words=run_words,
-        columns=(*RANKED, *quality_words.columns(view), *agreement_words.columns(view), "itl", *RATES, "peak", "n"),
+        columns=(*RANKED, *view.columns, "itl", *RATES, "peak", "n"),
         agreement=agreement_words,
         quality=quality_words,
         quality_loads=[load for load in analysis.loads if load.quality],
@@ -84,15 +84,15 @@ def _link(view: RunView, summary: bytes, suffix: str, media_type: str) -> dict[s
 
 def summary_markdown(view: RunView) -> str:
     """The summary of a run, in the language that is chosen."""
-    optional = *quality_words.columns(view), *agreement_words.columns(view)
     return render_markdown(
         "summary",
         view=view,
+        notes=finding_notes(view),
         cells=sorted(view.analysis.cells, key=lambda cell: (cell.batch_size, cell.new_tokens, cell.prompt_tokens)),
         heads=[
             *map(metric_words.one_line, ("prompt", "configuration", "device")),
             *(metric_words.one_line(key, interval=True) for key in RANKED),
-            *map(metric_words.one_line, (*optional, "decode_tokens_per_s", "peak", "n")),
+            *map(metric_words.one_line, (*view.columns, "decode_tokens_per_s", "peak", "n")),
         ],
         words=run_words,
         quality=quality_words,
@@ -114,14 +114,13 @@ STYLES = {
 
 def table_html(view: RunView) -> str:
     """The table of a run. What has to be said before any number stands in it, so that it goes where that goes."""
-    optional = *quality_words.columns(view), *agreement_words.columns(view)
     digests = sorted({f"'{source_digest(style)}'" for style in STYLES.values()})
     return (
         environment()
         .get_template("table.html.jinja")
         .render(
             view=view,
-            findings=view.notes,
+            notes=finding_notes(view),
             w=run_words,
             language=chosen().code,
             style=STYLES,
@@ -129,7 +128,7 @@ def table_html(view: RunView) -> str:
             heads=[
                 *map(metric_words.one_line, ("configuration", "device")),
                 *(metric_words.one_line(key, interval=True) for key in RANKED),
-                *map(metric_words.one_line, (*optional, "decode_tokens_per_s", "peak", "n", "guard")),
+                *map(metric_words.one_line, (*view.columns, "decode_tokens_per_s", "peak", "n", "guard")),
             ],
             quality=quality_words,
             agreement=agreement_words,

@@ -9,7 +9,7 @@ from bench.metrics import BY_GENERATION, METRICS
 from bench.report import quality_words, run_words
 from bench.report.agreement_words import collapsed_banner
 from bench.report.code_words import word
-from bench.report.finding_notes import in_short
+from bench.report.finding_notes import finding_notes, in_short
 from bench.report.format import megabytes, number, plain
 from bench.report.language import ENGLISH, speaking
 from bench.report.names import failed_shapes
@@ -50,7 +50,7 @@ def run_table(view: RunView) -> str:
     notes += [*(run_words.overview_sentence(view, overview) for overview in view.overviews)]
     if view.adaptive:
         notes.append(run_words.adaptive_end(view))
-    notes += [*_notes(view), *in_short(view.notes)]
+    notes += [*_notes(view), *in_short(finding_notes(view))]
     wrapped = [textwrap.wrap(plain(note), COLUMNS, subsequent_indent="  ") for note in notes]
     return "\n".join([*lines, *(line for own in wrapped for line in own)])
 
@@ -146,7 +146,7 @@ def _notes(view: RunView) -> list[str]:
         notes.append("prec: the weight format; in: what the stack computes in, ? where it does not tell")
     if any(cell.load.device_share is not None for cell in cells):
         notes.append("busy: how much of the time the device was at work, of a CPU the CPU time; threads add up")
-    if quality_words.columns(view):
+    if "perplexity_ratio" in view.columns:
         notes.append(
             f"{_QUALITY}: perplexity over that of the reference (ref), ? where unknown; !: degraded; broken: the "
             "latencies are of no usable answer"

@@ -10,10 +10,10 @@ from bench.analyse.conditions import recorded_at
 from bench.analyse.grouping import group_by
 from bench.analyse.interval import Estimate, paired
 from bench.analyse.ranking import lowest_of
-from bench.analyse.results import CellResult, LoadResult, Measured, Ranking, RunAnalysis
+from bench.analyse.read_findings import seen_of
+from bench.analyse.results import CellResult, Finding, LoadResult, Measured, Ranking, RunAnalysis
 from bench.metrics import RANKED
 from bench.plan.cells import ASKS, Request, digest
-from bench.report.finding_notes import Note, finding_notes
 from bench.report.metric_words import ITL_NAMES
 from bench.report.names import Naming, name_all
 from bench.store.reader import as_utc
@@ -91,11 +91,16 @@ class Overview:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One cell in the table of results, in which columns it is the lowest of its kind, and the numbers of its notes."""
+    """One cell in the table of results.
+
+    Args:
+        lowest: the columns in which it is the lowest of its kind.
+        seen: what the guard saw of it or of its load, by the code of each.
+    """
 
     cell: CellResult
     lowest: frozenset[str]
-    notes: tuple[int, ...] = ()
+    seen: Mapping[str, Sequence[Finding]]
 
     @property
     def anchor(self) -> str:
@@ -143,6 +148,8 @@ class RunView:
             faithful, and then who is of all, where that is another.
         hits: cells that were asked both ways.
         adaptive: what end.json says of a run that added blocks as it went; empty for others.
+        columns: those of the tables of results that not every run has, of :data:`bench.report.metric_words.HEADS`:
+            quality where that of any load is known, and the first difference where any answers were compared.
         axes: what a reader can narrow the page by, and the values as the ``data-`` attributes have them.
         weights: metrics that anything is ranked by, and ``memory``.
         beyond: the measured cells of the run that are not shown, see :func:`on_a_page`.
@@ -155,6 +162,7 @@ class RunView:
     groups: tuple[Group, ...]
     hits: tuple[Hit, ...]
     adaptive: Mapping[str, Any]
+    columns: tuple[str, ...]
     axes: Mapping[str, tuple[str, ...]]
     weights: tuple[str, ...]
     quantiles: tuple[str, ...]
@@ -198,10 +206,6 @@ class RunView:
         return any(cell.turn for cell in self.analysis.cells)
 
     @property
-    def notes(self) -> list[Note]:
-        return finding_notes(self.analysis, self.names, self.beyond)
-
-    @property
     def simulated(self) -> Literal["none", "some", "all"]:
         loads = [load.simulated for load in self.analysis.loads]
         return "none" if not any(loads) else "all" if all(loads) else "some"
@@ -217,14 +221,19 @@ def view_run(analysis: RunAnalysis) -> RunView:
     answers = _answers(analysis)
     ranked = {ranking.metric for ranking in analysis.rankings} | ({"memory"} if analysis.memory_rankings else set())
     samples = [cell.itl_ms for cell in analysis.cells]
+    known = {
+        "perplexity_ratio": any(cell.load.quality for cell in analysis.cells),
+        "first_difference": any(cell.answers and cell.answers.compared for cell in analysis.cells),
+    }
     return RunView(
         analysis=analysis,
         names=names,
         answers=answers,
         overviews=(*_latency_overviews(answers), *_memory_overviews(answers)),
-        groups=_groups(analysis, finding_notes(analysis, names)),
+        groups=_groups(analysis),
         hits=tuple(_hits(analysis)),
         adaptive=_adaptive_end(analysis),
+        columns=tuple(name for name, is_known in known.items() if is_known),
         axes=_axes(analysis),
         weights=tuple(metric for metric in (*RANKED, "memory") if metric in ranked),
         quantiles=tuple(name for name in ITL_NAMES if any(one[name] is not None for one in samples)),
@@ -314,7 +323,7 @@ def _memory_overviews(answers: Iterable[Sequence[Answer]]) -> Iterator[Overview]
             yield Overview((answer,), kinds.count(kind) > 1)
 
 
-def _groups(analysis: RunAnalysis, notes: Sequence[Note]) -> tuple[Group, ...]:
+def _groups(analysis: RunAnalysis) -> tuple[Group, ...]:
     """By batch size, new tokens, prompt tokens and turn."""
     groups = group_by(analysis.cells, lambda cell: (cell.batch_size, cell.new_tokens, cell.prompt_tokens, cell.turn))
     lowest: dict[str, set[str]] = {}
@@ -325,9 +334,11 @@ def _groups(analysis: RunAnalysis, notes: Sequence[Note]) -> tuple[Group, ...]:
         for key in _least_memory(cells):
             lowest.setdefault(key, set()).add("memory")
 
+    seen = seen_of(analysis.findings, analysis.cells)
+
     def row(cell: CellResult) -> Row:
-        own = frozenset(lowest.get(cell.cell_key, ()))
-        return Row(cell, own, tuple(note.number for note in notes if note.touches(cell)))
+        own = group_by(seen.get(cell.cell_key, ()), lambda one: one.code)
+        return Row(cell, frozenset(lowest.get(cell.cell_key, ())), own)
 
     return tuple(
         Group(

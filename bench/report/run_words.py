@@ -190,7 +190,7 @@ def claim(view: RunView, answer: Answer) -> str:
     found = _(_CLAIMS[answer.claim, answer.ranking.simulated][0])
     if answer.among:
         found = _("{claim} {among}").format(claim=found, among=_(_AMONG[answer.among]))
-    said = answer.among == "faithful" or not quality_words.columns(view)
+    said = answer.among == "faithful" or "perplexity_ratio" not in view.columns
     return found if said else f"{found}; {quality_words.beside(answer.winner)}"
 
 

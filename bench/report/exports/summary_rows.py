@@ -15,10 +15,11 @@ from typing import Any
 
 import xlsxwriter
 
-from bench.analyse.results import AskedCell, CellResult, LoadResult, LoadTimes
+from bench.analyse.read_findings import seen_of
+from bench.analyse.results import AskedCell, CellResult, Finding, LoadResult, LoadTimes
+from bench.findings import SEVERITIES
 from bench.metrics import EXPORTED, METRICS
 from bench.report.exports.fields import attributes, turn_of, with_ends
-from bench.report.finding_notes import by_subject, found_of
 from bench.report.format import clean
 from bench.report.names import Naming
 from bench.report.run_view import RunView
@@ -77,11 +78,13 @@ def cell_rows(view: RunView) -> list[dict[str, Any]]:
         "model": clean(str(view.model.get("name"))),
         "synthetic_model": bool(view.model.get("synthetic")),
     }
-    findings = by_subject(analysis.findings)
+    of_run = _seen("run_", [one for one in analysis.findings if one.about is None])
+    # One that failed for several reasons is asked for once.
+    seen = seen_of(analysis.findings, {cell.cell_key: cell for cell in analysis.asked}.values())
 
     def row(cell: CellResult | AskedCell, status: str, more: Mapping[str, Any]) -> dict[str, Any]:
-        found = found_of(cell.cell_key, cell.load.load_key, findings)
-        return {**_identity(view.names, cell, status), **more, **found}
+        own = _seen("", seen.get(cell.cell_key, []))
+        return {**_identity(view.names, cell, status), **more, **own, **of_run}
 
     rows = [row(cell, "ok", _figures(cell)) for cell in analysis.cells]
     known = {cell.cell_key for cell in analysis.cells}
@@ -94,6 +97,15 @@ def cell_rows(view: RunView) -> list[dict[str, Any]]:
     rows += [row(cell, "not reached", {}) for cell in analysis.unreached]
     columns = dict.fromkeys(name for one in rows for name in one)
     return [model | {name: one.get(name) for name in columns} for one in rows]
+
+
+def _seen(prefix: str, findings: Sequence[Finding]) -> dict[str, str | None]:
+    """What the guard saw: kinds, and the weightiest severity."""
+    severities = {one.severity for one in findings}
+    return {
+        f"{prefix}findings": " ".join(dict.fromkeys(one.code for one in findings)) or None,
+        f"{prefix}findings_severity": next((weight for weight in SEVERITIES if weight in severities), None),
+    }
 
 
 def _identity(naming: Naming, cell: CellResult | AskedCell, status: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pytest
 from bench.analyse.results import Answers, Finding, RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.report import run_view
+from bench.report.finding_notes import finding_notes
 from bench.report.names import cell_name, shape_name
 from bench.report.quality_words import not_measured
 from bench.report.render import finish_run
@@ -63,7 +64,7 @@ def test_findings_about_cells_that_are_not_shown_name_them(
     monkeypatch.setattr(run_view, "MOST_CELLS", per_shape)
     last = view.groups[-1].rows[0].cell
     finding = Finding("drift", "warning", "it rose", "Look.", "cell", None, last.cell_key)
-    (note,) = on_a_page(view_run(replace(view.analysis, findings=(finding,)))).notes
+    (note,) = finding_notes(on_a_page(view_run(replace(view.analysis, findings=(finding,)))))
     assert note.lines == (f"{cell_name(view.names, last)}: it rose",)
 
 
