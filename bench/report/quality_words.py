@@ -2,8 +2,6 @@
 
 # ruff: noqa: RUF002 - apostrophes and dashes are meant
 
-from collections.abc import Iterable, Sequence
-
 from bench.analyse.interval import Estimate
 from bench.analyse.quality import Quality
 from bench.analyse.results import LoadResult
@@ -87,7 +85,12 @@ def broken_banner(view: RunView) -> str:
     found = [load for load in measured.values() if load.broken]
     if not found:
         return ""
-    names = [f"{view.names.of(load)} ({reason(load) or _ratio_of(load)})" for load in found]
+    names = []
+    for load in found:
+        quality = load.quality
+        assert quality is not None, "nothing is broken that was not scored"
+        why = ratio_words(quality, quality.ratio) if quality.ratio else word(quality.verdict)
+        names.append(f"{view.names.of(load)} ({reason(load) or why})")
     return ngettext(
         "Broken output: {configurations}. Its latencies are struck through and it is in no ranking. Something is wrong "
         "with the conversion, the stack, the device or the model.",
@@ -137,17 +140,6 @@ def small(value: float | None) -> str:
     if 0 < value < _LEAST:
         return f"< {number(_LEAST, 4)}"
     return number(value, 4) if 0 < value < 0.1 else number(value)
-
-
-def broken_names(view: RunView, loads: Iterable[LoadResult]) -> str:
-    """Which configurations are left out of a ranking for their quality; blank if none."""
-    names: Sequence[str] = [view.names.of(load) for load in loads]
-    return _("Broken, so not ranked: {names}.").format(names=listed(names)) if names else ""
-
-
-def _ratio_of(load: LoadResult) -> str:
-    assert load.quality is not None
-    return ratio_words(load.quality, load.quality.ratio) if load.quality.ratio else word(load.quality.verdict)
 
 
 def ratio_words(quality: Quality, found: Estimate) -> str:

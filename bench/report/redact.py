@@ -10,7 +10,7 @@ import os
 import re
 import socket
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,11 +66,12 @@ def redacted(value: T, private: Private) -> T:
     users = set(private.users)
 
     def learn(text: str) -> str:
-        users.update(_owners(text))
+        users.update(owner.strip() for pattern in _OWNERS for owner in pattern.findall(text))
         return text
 
     _Walk(learn).of(value)
-    return _Walk(_redaction(dataclasses.replace(private, users=frozenset(users)))).of(value)
+    found: T = _Walk(_redaction(dataclasses.replace(private, users=frozenset(users)))).of(value)
+    return found
 
 
 def redacted_folder(folder: Path, private: Private) -> Path:
@@ -162,16 +163,6 @@ _NAMED_FROM_OUTSIDE = ("packages",)
 """Fields of which the keys are no names of fields: anybody may name a package."""
 
 
-def _owners(text: str) -> Iterator[str]:
-    for pattern in _OWNERS:
-        yield from (found.strip() for found in pattern.findall(text))
-
-
-def _is_numeric(values: Iterable[Any]) -> bool:
-    """Whether these are a series of numbers, of which there can be millions."""
-    return isinstance(next(iter(values), None), float)
-
-
 class _Walk:
     """Goes through values and changes each text; what was met before stays one object."""
 
@@ -179,43 +170,37 @@ class _Walk:
         self._change = change
         self._met: dict[int, tuple[Any, Any]] = {}
 
-    def of(self, value: T) -> T:
-        found: Any = self._of(value)
-        changed: T = found
-        return changed
-
-    def _of(self, value: Any) -> Any:
+    def of(self, value: Any) -> Any:
         if isinstance(value, str):
             return self._change(value)
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             if id(value) not in self._met:
+                # A code is none of the data: what is said of it is looked up by it.
+                names = [field.name for field in dataclasses.fields(value) if field.init and field.name != "code"]
+                changed = {name: self.of(getattr(value, name)) for name in names}
                 # The value itself is kept too, or its id could become another one's.
-                self._met[id(value)] = (value, self._dataclass(value))
+                self._met[id(value)] = (value, dataclasses.replace(value, **changed))
             return self._met[id(value)][1]
         if isinstance(value, Mapping):
             return self._mapping(value)
-        if isinstance(value, tuple | list | set | frozenset) and not _is_numeric(value):
-            made = (self._of(one) for one in value)
+        # Of series of numbers there can be millions.
+        if isinstance(value, tuple | list | set | frozenset) and not isinstance(next(iter(value), None), float):
+            made = (self.of(one) for one in value)
             return value._make(made) if hasattr(value, "_make") else type(value)(made)
         return value
-
-    def _dataclass(self, value: Any) -> Any:
-        # A code is none of the data: what is said of it is looked up by it.
-        fields = [field.name for field in dataclasses.fields(value) if field.init and field.name != "code"]
-        return dataclasses.replace(value, **{name: self._of(getattr(value, name)) for name in fields})
 
     def _mapping(self, value: Mapping[Any, Any], *, from_outside: bool = False) -> dict[Any, Any]:
         made: dict[Any, Any] = {}
         for key, one in value.items():
             field = not from_outside and isinstance(key, str) and _FIELD.fullmatch(key)
-            name = key if field else self._of(key)
+            name = key if field else self.of(key)
             # Two keys that differ in nothing but a path are still two.
             while isinstance(name, str) and name in made:
                 name += "'"
             if isinstance(one, Mapping):
                 made[name] = self._mapping(one, from_outside=key in _NAMED_FROM_OUTSIDE)
             else:
-                made[name] = self._of(one)
+                made[name] = self.of(one)
         return made
 
 

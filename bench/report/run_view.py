@@ -221,6 +221,7 @@ def view_run(analysis: RunAnalysis) -> RunView:
     answers = _answers(analysis)
     ranked = {ranking.metric for ranking in analysis.rankings} | ({"memory"} if analysis.memory_rankings else set())
     samples = [cell.itl_ms for cell in analysis.cells]
+    adaptive = recorded_at(analysis.end or {}, "detail", "adaptive")
     known = {
         "perplexity_ratio": any(cell.load.quality for cell in analysis.cells),
         "first_difference": any(cell.answers and cell.answers.compared for cell in analysis.cells),
@@ -232,7 +233,7 @@ def view_run(analysis: RunAnalysis) -> RunView:
         overviews=(*_latency_overviews(answers), *_memory_overviews(answers)),
         groups=_groups(analysis),
         hits=tuple(_hits(analysis)),
-        adaptive=_adaptive_end(analysis),
+        adaptive=adaptive if isinstance(adaptive, Mapping) else {},
         columns=tuple(name for name, is_known in known.items() if is_known),
         axes=_axes(analysis),
         weights=tuple(metric for metric in (*RANKED, "memory") if metric in ranked),
@@ -268,29 +269,21 @@ def on_a_page(view: RunView) -> RunView:
 
 def _answers(analysis: RunAnalysis) -> tuple[tuple[Answer, ...], ...]:
     """By shape, and apart for prefix-cache hits and for simulated contestants; then by memory."""
-    faithful = {(one.metric, _request(one)): one for one in reversed(analysis.faithful_rankings)}
-    latencies = [
-        answer
-        for one in analysis.rankings
-        for answer in _of_faithful_and_all(one, faithful.get((one.metric, _request(one))))
-    ]
-    groups = group_by(latencies, lambda one: _request(one.ranking))
+
+    def request(ranking: Ranking[CellResult]) -> tuple[object, ...]:
+        return ranking.shapes, ranking.ask, ranking.simulated
+
+    faithful = {(one.metric, request(one)): one for one in reversed(analysis.faithful_rankings)}
+    groups: dict[tuple[object, ...], list[Answer]] = {}
+    for ranking in analysis.rankings:
+        own = groups.setdefault(request(ranking), [])
+        among = faithful.get((ranking.metric, request(ranking)))
+        if among is None or among.winner.cell_key == ranking.winner.cell_key:
+            own.append(Answer(ranking))
+        else:
+            own += [Answer(among, "faithful"), Answer(ranking, "all")]
     memory = [(Answer(one),) for one in analysis.memory_rankings]
     return (*map(tuple, groups.values()), *memory)
-
-
-def _of_faithful_and_all(ranking: Ranking[CellResult], faithful: Ranking[CellResult] | None) -> Iterator[Answer]:
-    """Who is fastest among the faithful, where there is any, and who of all, where that is another."""
-    if faithful is None or faithful.winner.cell_key == ranking.winner.cell_key:
-        yield Answer(ranking)
-    else:
-        yield Answer(faithful, "faithful")
-        yield Answer(ranking, "all")
-
-
-def _request(ranking: Ranking[Any]) -> tuple[object, ...]:
-    """What is the same for all who answer the same requests."""
-    return ranking.shapes, ranking.ask, ranking.simulated
 
 
 def _latency_overviews(answers: Iterable[Sequence[Answer]]) -> Iterator[Overview]:
@@ -377,12 +370,6 @@ def _hits(analysis: RunAnalysis) -> Iterator[Hit]:
         contrast = paired(other.ttft_ms.by_block, cell.ttft_ms.by_block)
         if first and hit and contrast:
             yield Hit(cell, other, first, hit, contrast.ratio)
-
-
-def _adaptive_end(analysis: RunAnalysis) -> Mapping[str, Any]:
-    detail = (analysis.end or {}).get("detail")
-    adaptive = detail.get("adaptive") if isinstance(detail, Mapping) else None
-    return adaptive if isinstance(adaptive, Mapping) else {}
 
 
 def _axes(analysis: RunAnalysis) -> dict[str, tuple[str, ...]]:

@@ -226,16 +226,15 @@ def answer_sentence(view: RunView, answer: Answer) -> str:
 
 def left_out(view: RunView, answer: Answer) -> list[str]:
     """Who is not among the others, a sentence for each reason."""
-    broken = quality_words.broken_names(view, (one.load for one in answer.ranking.broken))
-    return list(filter(None, (not_compared(view, answer), broken)))
-
-
-def not_compared(view: RunView, answer: Answer) -> str:
-    """Who was measured in no block that the lowest was measured in; blank if nobody."""
-    if not answer.ranking.not_compared:
-        return ""
-    names = listed([view.names.of(one.load) for one in answer.ranking.not_compared])
-    return _("Measured in other blocks alone, so not compared with it: {names}.").format(names=names)
+    reasons = {
+        _("Measured in other blocks alone, so not compared with it: {names}."): answer.ranking.not_compared,
+        _("Broken, so not ranked: {names}."): answer.ranking.broken,
+    }
+    return [
+        sentence.format(names=listed([view.names.of(one.load) for one in those]))
+        for sentence, those in reasons.items()
+        if those
+    ]
 
 
 def untold() -> str:

@@ -110,12 +110,16 @@ def _seen(prefix: str, findings: Sequence[Finding]) -> dict[str, str | None]:
 
 def _identity(naming: Naming, cell: CellResult | AskedCell, status: str) -> dict[str, Any]:
     load = cell.load
+    described = attributes(load, *_OF_LOAD)
+    for name, value in described.items():
+        text = json.dumps(dict(value), sort_keys=True) if isinstance(value, Mapping) else value
+        described[name] = clean(text) if isinstance(text, str) else text
     return {
         "configuration": naming.of(load),
         "simulated": load.simulated,
         "status": status,
         "cell_key": cell.cell_key,
-        **{name: _flat(value) for name, value in attributes(load, *_OF_LOAD).items()},
+        **described,
         **attributes(cell, "prompt_tokens", "new_tokens", "batch_size", "ask"),
         **turn_of(cell.shape),
         **quality(load),
@@ -123,12 +127,6 @@ def _identity(naming: Naming, cell: CellResult | AskedCell, status: str) -> dict
         **_times("cached_", load.cached),
         **attributes(load, *_SIZES),
     }
-
-
-def _flat(value: Any) -> Any:
-    """Names and values as JSON, and texts without control characters."""
-    text = json.dumps(dict(value), sort_keys=True) if isinstance(value, Mapping) else value
-    return clean(text) if isinstance(text, str) else text
 
 
 def _times(prefix: str, times: LoadTimes | None) -> dict[str, Any]:
@@ -146,12 +144,16 @@ def _times(prefix: str, times: LoadTimes | None) -> dict[str, Any]:
 
 
 def _figures(cell: CellResult) -> dict[str, Any]:
+    metrics: dict[str, float | None] = {}
+    for key in EXPORTED:
+        measured = getattr(cell, key)
+        metrics |= with_ends(METRICS[key].names, measured.estimate if measured else None)
     return {
         "padded_prompt_tokens": cell.padded_prompt_tokens,
         "blocks": cell.blocks,
         "generations": cell.generations,
         "excluded_generations": cell.excluded,
-        **{name: value for key in EXPORTED for name, value in _with_interval(cell, key).items()},
+        **metrics,
         **{f"itl_{name}_ms": value for name, value in cell.itl_ms.items()},
         "itl_samples": cell.itl_samples,
         "itl_note": quantiles_missing(cell) or None,
@@ -174,11 +176,6 @@ def quality(load: LoadResult) -> dict[str, Any]:
         **with_ends("perplexity_ratio{}", known.ratio if known else None),
         **attributes(known, "kl_mean", "kl_p99", "same_top"),
     }
-
-
-def _with_interval(cell: CellResult, key: str) -> dict[str, float | None]:
-    measured = getattr(cell, key)
-    return with_ends(METRICS[key].names, measured.estimate if measured else None)
 
 
 _LONGEST_TEXT = 32_767
