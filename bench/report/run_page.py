@@ -69,6 +69,11 @@ def run_page(view: RunView, csv: str, xlsx: bytes) -> str:
     )
 
 
+def _columns(view: RunView) -> tuple[str, ...]:
+    """Those of the tables that fit into a document."""
+    return "configuration", "device", *RANKED, *view.columns, "decode_tokens_per_s", "peak", "n"
+
+
 def weight(metric: str) -> str:
     """The address of a metric where a reader chooses what matters, or of ``memory``."""
     return METRICS[metric].name if metric in METRICS else metric
@@ -89,11 +94,7 @@ def summary_markdown(view: RunView) -> str:
         view=view,
         notes=finding_notes(view),
         cells=sorted(view.analysis.cells, key=lambda cell: (cell.batch_size, cell.new_tokens, cell.prompt_tokens)),
-        heads=[
-            *map(metric_words.one_line, ("prompt", "configuration", "device")),
-            *(metric_words.one_line(key, interval=True) for key in RANKED),
-            *map(metric_words.one_line, (*view.columns, "decode_tokens_per_s", "peak", "n")),
-        ],
+        heads=[*map(metric_words.one_line, ("prompt", *_columns(view)))],
         words=run_words,
         quality=quality_words,
         agreement=agreement_words,
@@ -125,11 +126,7 @@ def table_html(view: RunView) -> str:
             language=chosen().code,
             style=STYLES,
             digests=" ".join(digests),
-            heads=[
-                *map(metric_words.one_line, ("configuration", "device")),
-                *(metric_words.one_line(key, interval=True) for key in RANKED),
-                *map(metric_words.one_line, (*view.columns, "decode_tokens_per_s", "peak", "n", "guard")),
-            ],
+            heads=[*map(metric_words.one_line, (*_columns(view), "guard"))],
             quality=quality_words,
             agreement=agreement_words,
         )

@@ -392,12 +392,11 @@ def _energy(analysis: RunAnalysis) -> Energy | None:
     """``None`` where neither energy nor busy time of any measured cell is known."""
     # A simulated latency costs nothing: what the machine took meanwhile is no figure of the stack that it stands for.
     cells = tuple(cell for cell in analysis.cells if not cell.load.simulated)
-    columns = {name: tuple(_cost(cell, name) for cell in cells) for name in ENERGY_COLUMNS}
-    known = {name: values for name, values in columns.items() if any(value is not None for value in values)}
+    known: dict[str, tuple[float | None, ...]] = {}
+    for name in ENERGY_COLUMNS:
+        # A token takes millijoules.
+        unit = 1e3 if name == "energy_j_per_token" else 1
+        values = [getattr(cell.costs, name) for cell in cells]
+        if any(value is not None for value in values):
+            known[name] = tuple(None if value is None else value * unit for value in values)
     return Energy(cells, known) if any(name in known for name in ENERGY_CHARTS) else None
-
-
-def _cost(cell: CellResult, name: str) -> float | None:
-    value: float | None = getattr(cell.costs, name)
-    # A token takes millijoules.
-    return value * 1e3 if value is not None and name == "energy_j_per_token" else value

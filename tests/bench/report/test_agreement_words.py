@@ -18,13 +18,14 @@ import pytest
 from bench.analyse.results import CellResult
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
-from bench.report.render import ReportPaths, render
+from bench.report.render import ReportPaths
 from bench.report.run_page import run_page, summary_markdown
 from bench.report.run_table import run_table
 from bench.report.run_view import RunView, view_run
 from bench.store.files import write_json
 from bench.store.reader import open_run
 from tests.support.markup import cell_details
+from tests.support.reports import render
 from tests.support.stored_runs import FakeRun
 
 AGREEING = {"int4": 2, "int8": 28, "fp32": 64}

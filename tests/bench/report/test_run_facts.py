@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bench.plan.cells import Load
-from bench.report.render import render
 from bench.report.run_details import packages
+from tests.support.reports import render
 from tests.support.stored_runs import FakeRun
 
 TRUE: dict[str, Any] = {"locked": True}
