@@ -20,6 +20,7 @@ from bench.plan.cells import Cell, Load
 from bench.report.exports.fields import attributes, json_text, turn_of
 from bench.report.exports.summary_rows import agreement, quality
 from bench.report.format import clean, interval
+from bench.report.language import gettext as _
 from bench.report.names import mark_of, shape_name
 from bench.report.run_view import RunView
 from bench.report.run_words import device_words
@@ -119,7 +120,7 @@ def _extra(view: RunView, cell: CellResult, metric: str, estimate_ms: Estimate) 
 
 def action_json(view: RunView) -> str:
     """One entry per measured cell and ranked metric; what was not measured has none."""
-    model = clean(str(view.model.get("name")))
+    model = clean(str(view.model.get("name") or _("unknown model")))
     entries = []
     for cell in view.analysis.cells:
         version = cell.load.backend_version

@@ -73,9 +73,10 @@ def _plain(value: object) -> object:
 def cell_rows(view: RunView) -> list[dict[str, Any]]:
     """Measured cells first, then the others, all with the same keys; ``None`` where nothing was measured."""
     analysis = view.analysis
+    name = view.model.get("name")
     model = {
         "run_id": view.record.get("run_id"),
-        "model": clean(str(view.model.get("name"))),
+        "model": None if name is None else clean(str(name)),
         "synthetic_model": bool(view.model.get("synthetic")),
     }
     of_run = _seen("run_", [one for one in analysis.findings if one.about is None])
