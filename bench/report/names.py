@@ -78,9 +78,9 @@ class Naming:
         return self._by_load.get(load.load_key)
 
 
-def name_all(analysis: RunAnalysis) -> Naming:
-    """Name every load of a run."""
-    asked = group_by(analysis.asked, lambda cell: cell.load.load_key)
+def name_all(analysis: RunAnalysis, beyond: Sequence[CellResult] = ()) -> Naming:
+    """Name every load of a run; ``beyond`` are cells that have a part in the names and none in the lines."""
+    asked = group_by((*analysis.asked, *beyond), lambda cell: cell.load.load_key)
     shapes = {key: {cell.shape for cell in own} for key, own in asked.items()}
     # Loads that were asked nothing but prompts again.
     hits = {key for key, own in asked.items() if all(cell.ask == "again" for cell in own)}

@@ -167,7 +167,7 @@ class RunView:
     weights: tuple[str, ...]
     quantiles: tuple[str, ...]
     energy: Energy | None
-    beyond: tuple[CellResult, ...] = ()
+    beyond: tuple[CellResult, ...]
 
     @property
     def record(self) -> Mapping[str, Any]:
@@ -215,9 +215,9 @@ class RunView:
         return bool(self.analysis.rankings) and all(ranking.verdict for ranking in self.analysis.rankings)
 
 
-def view_run(analysis: RunAnalysis) -> RunView:
-    """What the report of a run claims."""
-    names = name_all(analysis)
+def view_run(analysis: RunAnalysis, beyond: tuple[CellResult, ...] = ()) -> RunView:
+    """What the report of a run claims; ``beyond`` are measured cells that are not among those of ``analysis``."""
+    names = name_all(analysis, beyond)
     answers = _answers(analysis)
     ranked = {ranking.metric for ranking in analysis.rankings} | ({"memory"} if analysis.memory_rankings else set())
     samples = [cell.itl_ms for cell in analysis.cells]
@@ -239,6 +239,7 @@ def view_run(analysis: RunAnalysis) -> RunView:
         weights=tuple(metric for metric in (*RANKED, "memory") if metric in ranked),
         quantiles=tuple(name for name in ITL_NAMES if any(one[name] is not None for one in samples)),
         energy=_energy(analysis),
+        beyond=beyond,
     )
 
 
@@ -263,8 +264,7 @@ def on_a_page(view: RunView) -> RunView:
         rankings=of_shown(view.analysis.rankings),
         faithful_rankings=of_shown(view.analysis.faithful_rankings),
     )
-    beyond = tuple(cell for cell in view.analysis.cells if cell.shape not in shown)
-    return replace(view_run(analysis), beyond=beyond)
+    return view_run(analysis, beyond=tuple(cell for cell in view.analysis.cells if cell.shape not in shown))
 
 
 def _answers(analysis: RunAnalysis) -> tuple[tuple[Answer, ...], ...]:

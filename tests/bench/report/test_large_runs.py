@@ -117,6 +117,16 @@ def test_collapsed_answers_of_cells_that_are_not_shown_are_told_too(first_alone:
     assert said.startswith(f"Collapsed output in {SHAPES - 1} cells, of ort-genai NPU int8:")
 
 
+def test_names_are_those_of_the_whole_run(first_alone: RunAnalysis) -> None:
+    cells = [
+        replace(cell, ask="again") if cell.load.label == "ort-genai-CPU-int8" else cell for cell in first_alone.cells
+    ]
+    whole = view_run(replace(first_alone, cells=tuple(cells)))
+    names, shown = ([of.names.of(load) for load in first_alone.loads] for of in (whole, on_a_page(whole)))
+    assert shown == names
+    assert "ort-genai NPU int8, prefix-cache hit" in names
+
+
 def test_quality_that_is_known_of_cells_that_are_not_shown_was_measured(first_alone: RunAnalysis) -> None:
     assert not_measured(on_a_page(view_run(first_alone)))
     assert not not_measured(on_a_page(view_run(scored(first_alone, {"ort-genai-CPU-int8": FAITHFUL}))))
