@@ -6,14 +6,12 @@ points. table.html has its styles in its elements, so that its table can be past
 
 import re
 
-from markupsafe import Markup
-
 from backends.spec import hardware_of
 from bench import processes
 from bench.analyse.agreement import PHRASE
 from bench.analyse.conditions import NO_ID, limited
 from bench.analyse.read_quality import limits_of
-from bench.analyse.results import QUANTILES, LoadResult
+from bench.analyse.results import QUANTILES
 from bench.metrics import METRICS, RANKED, RATES
 from bench.report import agreement_words, metric_words, quality_words, run_details, run_words
 from bench.report.drawing import bars, series_chart
@@ -30,11 +28,6 @@ def run_page(view: RunView, csv: str, xlsx: bytes) -> str:
     analysis = view.analysis
     figures = RunCharts(view.names, analysis)
     notes = finding_notes(view)
-
-    def swatch(load: LoadResult) -> Markup:
-        series = view.names.series_of(load)
-        return figures.swatches.get(series.key, Markup()) if series else Markup()
-
     return render_page(
         "run",
         figures.sheet.css(),
@@ -59,7 +52,7 @@ def run_page(view: RunView, csv: str, xlsx: bytes) -> str:
         course=series_chart,
         weight=weight,
         weights=[(weight(metric), metric_words.weight_name(metric)) for metric in view.weights],
-        swatch=swatch,
+        swatch=figures.swatch,
         marks=ranks,
         zip=zip,
         hardware_of=hardware_of,

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 from markupsafe import Markup
 
 from bench.analyse.interval import Estimate
-from bench.analyse.results import MILESTONES, CellResult, RunAnalysis
+from bench.analyse.results import MILESTONES, CellResult, LoadResult, RunAnalysis
 from bench.analyse.roofline import RooflinePoint, roofline
 from bench.analyse.tradeoff import Tradeoff, TradeoffPoint, tradeoffs
 from bench.metrics import CHARTED
@@ -48,6 +48,14 @@ MOST_IN_BOTH = 300
 
 _RATIO = mark("time to first token over the lowest")
 _ROOFLINE_INCHES = (11.4, 4.2)
+_CROSS: Mapping[str, Any] = {
+    "marker": "x",
+    "markersize": 13,
+    "markeredgewidth": 1.6,
+    "color": ACCENT,
+    "linestyle": "none",
+}
+"""Over the marker of a broken configuration."""
 _SHARES: Mapping[float, Dashes] = {1.0: SOLID, 0.5: (5, 3), 0.25: (1.5, 2.5)}
 """Of the memory's bandwidth, each a line of the roofline."""
 
@@ -186,6 +194,11 @@ class RunCharts:
         assert series is not None
         return self.styles[series.key]
 
+    def swatch(self, load: LoadResult) -> Markup:
+        """That of the line of ``load``; blank where it has none."""
+        series = self._naming.series_of(load)
+        return self.swatches[series.key] if series else Markup()
+
     def _swatch(self, style: LineStyle) -> Markup:
         """A piece of line with its marker, for a legend."""
         with drawing(self.sheet, (0.5, 0.17), None) as canvas:
@@ -286,27 +299,21 @@ class RunCharts:
             canvas.settle()
             places = [(min(point.cost * cost.scale, most), point.tpot_ms) for point in one.points]
             _front(axes, [place for place, point in zip(places, one.points, strict=True) if point.best])
-            for place, point in zip(places, one.points, strict=True):
-                self._draw_tradeoff(canvas, axes, place, point, cost)
+            for (x, y), point in zip(places, one.points, strict=True):
+                style, load = self._style(point.cell), point.cell.load
+                tip = _(cost.tip).format(
+                    name=self._naming.of(load),
+                    tpot=number(point.tpot_ms),
+                    cost=cost.shown(point.cost),
+                    best=_("; no other needs less of both") if point.best else _("; broken") if load.broken else "",
+                )
+                own = canvas.point(tip, style.number, point.cell.prompt_tokens)
+                add_line(axes, [x], [y], **style.points(), zorder=4, clip_on=False, gid=[own])
+                if load.broken:
+                    add_line(axes, [x], [y], **_CROSS, zorder=5, clip_on=False)
 
         title = shape_name(one.shape) + (_(" (simulated)") if one.simulated else "")
         return self._chart(title, draw, _(cost.label), latencies, logarithmic=wide(latencies))
-
-    def _draw_tradeoff(
-        self, canvas: Drawing, axes: Any, place: tuple[float, float], point: TradeoffPoint, cost: _Cost
-    ) -> None:
-        style, load = self._style(point.cell), point.cell.load
-        tip = _(cost.tip).format(
-            name=self._naming.of(load),
-            tpot=number(point.tpot_ms),
-            cost=cost.shown(point.cost),
-            best=_("; no other needs less of both") if point.best else _("; broken") if load.broken else "",
-        )
-        own, (x, y) = canvas.point(tip, style.number, point.cell.prompt_tokens), place
-        add_line(axes, [x], [y], **style.points(), zorder=4, clip_on=False, gid=[own])
-        if load.broken:
-            cross = {"marker": "x", "markersize": 13, "markeredgewidth": 1.6, "color": ACCENT, "linestyle": "none"}
-            add_line(axes, [x], [y], **cross, zorder=5, clip_on=False)
 
     def _chart(self, title: str, draw: Draw, label: str, values: Sequence[float], *, logarithmic: bool) -> Chart:
         both = not self.one_way
