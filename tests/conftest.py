@@ -26,6 +26,8 @@ settings.load_profile("bench")
 gc.disable()
 
 _STARTS_PROCESSES = ("process", "contract", "conversion", "browser", "main_job")
+_DRAWN = "stored_report"
+"""The fixture that renders a report with its charts."""
 _start = subprocess.Popen.__init__
 _running: list[pytest.Item] = []
 
@@ -36,10 +38,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what starts processes by its nature, so that ``-m "not process"`` leaves the tests of logic alone."""
+    """Mark what starts processes or draws charts by its nature, so that ``nox -s quick`` leaves it out."""
     for item in items:
         if any(item.get_closest_marker(name) for name in _STARTS_PROCESSES):
             item.add_marker("process")
+        if item.get_closest_marker("charts") or _DRAWN in getattr(item, "fixturenames", ()):
+            item.add_marker("slow")
 
 
 def pytest_collection_finish() -> None:

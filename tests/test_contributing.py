@@ -49,20 +49,24 @@ def session(backend: Backend, artifact: Path) -> Session:
     return backend.load(artifact, "CPU", OPTIONS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("new_tokens", [1, 2, 64])
 def test_it_takes_exactly_the_steps_that_are_asked_for(session: Session, new_tokens: int) -> None:
     assert len(timed_generation(session, [[5, 6]], new_tokens).stamps_ns) == new_tokens
 
 
+@pytest.mark.slow
 def test_it_answers_to_exactly_the_ids_it_is_given(session: Session) -> None:
     assert timed_generation(session, [[5, 6]], 3).token_ids == [[7], [8], [9]]
 
 
+@pytest.mark.slow
 def test_it_is_greedy_and_so_repeats_itself(session: Session) -> None:
     first, second = (timed_generation(session, [[5, 6]], 8).token_ids for _ in range(2))
     assert first == second
 
 
+@pytest.mark.slow
 def test_it_gives_one_id_per_sequence_of_a_batch(session: Session) -> None:
     assert timed_generation(session, [[5, 6], [1, 2]], 2).token_ids == [[7, 3], [8, 4]]
 

@@ -66,6 +66,7 @@ def test_a_lock_that_is_held_for_a_moment_is_replaced_after_it(tmp_path: Path, m
     assert "toy==1" in (tmp_path / "transformers.txt").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_nothing_else_replaces_a_file_without_waiting() -> None:
     """Of one argument and no name is only the ``replace`` of a path."""
     found = [

@@ -290,6 +290,7 @@ def test_the_ratio_of_perplexities_is_the_one_asked_for(ratio: float) -> None:
     assert ratios(scored(perplexity_ratio=ratio), base) == pytest.approx([ratio, ratio])
 
 
+@pytest.mark.slow
 def test_texts_differ_by_the_spread_that_was_asked_for() -> None:
     texts = [Text(str(number), range(number, number + 9)) for number in range(2000)]
     base = scored(texts, precision="fp32", perplexity_ratio=1.0)

@@ -194,6 +194,7 @@ def test_a_build_is_told_what_to_leave_out() -> None:
     assert fake.options[-1]["env"]["CMAKE_ARGS"] == "-DLLAVA_BUILD=OFF"
 
 
+@pytest.mark.slow
 def test_the_tests_take_llama_cpp_where_it_is_compiled(finished: Finished) -> None:
     made(FakeSession(), "llama-cpp")
     noxfile.tests(FakeSession())

@@ -80,6 +80,7 @@ def test_each_row_has_a_version_and_hashes_of_files(real: None) -> None:
             assert all(one.startswith("sha256:") and len(one) == len(SHA) for one in row.hashes)
 
 
+@pytest.mark.slow
 def test_what_runs_the_same_code_has_the_same_versions(real: None) -> None:
     held = {row.requirement for row in lock_of(environment("tests")).rows}
     for group in ("harness", *environments.extra_groups()):

@@ -371,6 +371,7 @@ def test_clean_only_says_what_there_is(finished: Finished) -> None:
     assert install.is_ready(environment("ort-genai"))
 
 
+@pytest.mark.slow
 def test_clean_names_each_venv_with_its_size(finished: Finished) -> None:
     made(FakeSession(), "ort-genai")
     (install.VENVS / "ort-genai" / "library").write_bytes(b"x" * 20_000_000)

@@ -284,6 +284,7 @@ def test_counters_are_columns_of_the_store() -> None:
     assert set(COUNTERS) <= set(TABLES["generations"].names)
 
 
+@pytest.mark.slow
 def test_a_stored_run_gives_each_cell_its_costs(tmp_path: Any) -> None:
     counters = {
         "energy_j": 6.4,

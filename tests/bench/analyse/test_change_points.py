@@ -202,6 +202,7 @@ def moody(runs: int, cells: int, seed: int, spread: float = 0.06) -> Any:
     return random.normal(0, spread, (runs, 1)) + random.normal(0, NOISE, (runs, cells))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_a_change_of_one_cell_is_found_below_what_all_cells_share(seed: int) -> None:
     logs = moody(40, 9, seed)

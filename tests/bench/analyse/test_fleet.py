@@ -238,6 +238,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_lab(tmp_path_factory.mktemp("lab"))
 
 
+@pytest.mark.slow
 def test_the_newest_run_of_each_cell_stands_for_it(tmp_path: Path) -> None:
     old = write_machine_run(tmp_path, "m", 1)
     new = write_machine_run(tmp_path, "m", 2, loads=LOADS[:1], prompt_tokens=(32,))
@@ -245,6 +246,7 @@ def test_the_newest_run_of_each_cell_stands_for_it(tmp_path: Path) -> None:
     assert [(one.run_id, len(one.analysis.cells)) for one in machine.standing] == [(new.name, 1), (old.name, 7)]
 
 
+@pytest.mark.slow
 def test_a_run_that_cannot_be_read_is_left_out(tmp_path: Path) -> None:
     good, bad = write_machine_run(tmp_path, "m", 1, loads=LOADS[:1]), write_machine_run(tmp_path, "m", 2)
     (bad / "run.json").write_text("{", "utf-8")
@@ -262,6 +264,7 @@ def test_cells_of_a_load_that_nothing_names_are_read_too(tmp_path: Path) -> None
     assert [cell.load.label for cell in standing.analysis.cells] == ["unknown"]
 
 
+@pytest.mark.slow
 def test_a_driver_at_which_figures_changed_splits_the_history(lab: Path) -> None:
     runs = sorted(path.parent for path in lab.glob("*/run.json") if '"32.6' in path.read_text("utf-8"))
     (found,) = splits([read(*runs)])
@@ -336,6 +339,7 @@ def test_the_newest_run_of_each_driver_tells_what_ran(lab: Path) -> None:
     assert found == {"32.6790": runs[4].name, "32.6881": runs[9].name}
 
 
+@pytest.mark.slow
 def test_other_prompts_of_stored_runs_are_told(tmp_path: Path) -> None:
     machines = []
     for name in ("a", "b"):
@@ -346,6 +350,7 @@ def test_other_prompts_of_stored_runs_are_told(tmp_path: Path) -> None:
     assert [one.why for one in question.figures[1].apart] == ["prompts"]
 
 
+@pytest.mark.slow
 def test_a_load_is_named_as_reports_name_it(tmp_path: Path) -> None:
     machine = read(*(write_machine_run(tmp_path, "m", night, loads=LOADS[:1]) for night in range(2)))
     assert machine.history is not None

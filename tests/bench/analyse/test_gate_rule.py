@@ -360,6 +360,7 @@ def test_of_runs_that_do_not_differ_at_most_one_in_twenty_is_called() -> None:
     assert called / 300 <= 0.07
 
 
+@pytest.mark.slow
 def test_a_slowdown_of_a_tenth_is_seen_at_one_percent_of_noise() -> None:
     noise = random.Random(12)
     found = [simulated(noise, between=0.01, slowdown=1.1) for _ in range(100)]

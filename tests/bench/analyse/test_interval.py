@@ -133,6 +133,7 @@ def test_nine_of_ten_intervals_hold_the_truth_where_neighbours_are_alike(
     assert least <= held / 3000 <= most + 0.015 * (count == 20)
 
 
+@pytest.mark.slow
 def test_two_runs_of_the_same_are_told_apart_in_a_tenth_of_cases_where_neighbours_are_alike() -> None:
     noise, called = random.Random(8), 0
     for _ in range(2000):

@@ -215,6 +215,7 @@ def test_memory_is_ranked_by_shared_blocks_too() -> None:
     assert found.lowest.value == pytest.approx(500e6, rel=0.001)
 
 
+@pytest.mark.slow
 def test_drift_under_adaptive_stopping_makes_nobody_fastest_who_is_not() -> None:
     """By estimates over each cell's own blocks, the slower cell was called fastest in two of three such runs."""
     noise, rule = random.Random(1), Rule(target=0.02, least_blocks=10)

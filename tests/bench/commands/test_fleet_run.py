@@ -62,6 +62,7 @@ def test_a_name_that_people_gave_stays(tmp_path: Path, dataset: Path) -> None:
     assert (dataset / "machines.toml").read_text("utf-8") == f'[{OURS}]\nname = "the old one"\n'
 
 
+@pytest.mark.slow
 def test_what_a_machine_measured_before_it_failed_is_collected(
     tmp_path: Path, dataset: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -96,6 +97,7 @@ def test_a_run_that_was_changed_on_the_way_is_refused(tmp_path: Path, dataset: P
     assert list(open_dataset(dataset).manifest.runs) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("slower", "status"), [pytest.param(1.0, 0, marks=pytest.mark.slow), (1.5, 1)])
 def test_a_machine_is_held_against_its_own_earlier_runs(
     tmp_path: Path, dataset: Path, slower: float, status: int
@@ -105,6 +107,7 @@ def test_a_machine_is_held_against_its_own_earlier_runs(
     assert (tmp_path / "reports" / f"gate-{HEAD}" / "gate.md").is_file()
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_a_gate_ends_the_desk(tmp_path: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -115,12 +118,14 @@ def test_ctrl_c_in_a_gate_ends_the_desk(tmp_path: Path, dataset: Path, monkeypat
         status_of(tmp_path, answered(tmp_path))
 
 
+@pytest.mark.slow
 def test_a_gate_with_few_earlier_runs_that_cannot_tell_fails_nothing(tmp_path: Path, dataset: Path) -> None:
     earlier(dataset, tmp_path, 2)
     assert status_of(tmp_path, answered(tmp_path)) == 0
     assert (tmp_path / "reports" / f"gate-{HEAD}" / "gate.md").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [

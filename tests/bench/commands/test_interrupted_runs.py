@@ -50,6 +50,7 @@ def folders(results: Path, reports: Path) -> list[str]:
     return ["--results-dir", str(results), "--reports-dir", str(reports)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("order", "who"), [((WHOLE, INTERRUPTED), "The head"), ((INTERRUPTED, WHOLE), "The base")])
 def test_a_comparison_names_the_run_how_often_and_for_how_long(
     order: tuple[str, str], who: str, results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -95,6 +95,7 @@ def ask(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     return Asked(tmp_path, capsys)
 
 
+@pytest.mark.slow
 def test_the_newest_run_is_scored_and_reported(tmp_path: Path, ask: Asked) -> None:
     write(tmp_path, simulated(1.0), simulated(1.1, "int8"))
     status, said = ask()
@@ -117,6 +118,7 @@ def test_a_run_that_ctrl_c_leaves_with_other_files_has_their_digests(
     assert differences(path) == []
 
 
+@pytest.mark.slow
 def test_what_was_scored_before_is_replaced_and_what_was_not_asked_again_stays(tmp_path: Path, ask: Asked) -> None:
     path = write(tmp_path, simulated(1.0))
     ask()
@@ -127,6 +129,7 @@ def test_what_was_scored_before_is_replaced_and_what_was_not_asked_again_stays(t
     assert len(ask.rows) == len(once) + 1
 
 
+@pytest.mark.slow
 def test_a_load_that_is_broken_is_found_once(tmp_path: Path, ask: Asked) -> None:
     path = write(tmp_path, simulated(9.0), simulated(1.0, "int8"))
     ask()
@@ -134,6 +137,7 @@ def test_a_load_that_is_broken_is_found_once(tmp_path: Path, ask: Asked) -> None
     assert open_run(path).table("findings")["code"].to_pylist() == [Code.BROKEN.word]
 
 
+@pytest.mark.slow
 def test_a_load_whose_environment_cannot_be_made_keeps_what_it_had(
     tmp_path: Path, ask: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,6 +153,7 @@ def test_a_load_whose_environment_cannot_be_made_keeps_what_it_had(
     assert "not scored: simulated-CPU-int4: no network" in said
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_was_scored(tmp_path: Path, ask: Asked) -> None:
     write(tmp_path, simulated(1.0), simulated(0, "int8"))
     status, said = ask()
@@ -176,6 +181,7 @@ def test_a_run_that_cannot_be_scored_is_refused(tmp_path: Path, ask: Asked, chan
     assert (status, why in said, ask.rows) == (1, True, [])
 
 
+@pytest.mark.slow
 def test_variants_that_are_load_options_can_be_scored(tmp_path: Path, ask: Asked) -> None:
     load = Load("simulated", "CPU", "int4", {"perplexity_ratio": 1.0}, variant="a")
     write(tmp_path, load, variants={"a": {"spec": "simulated.perplexity_ratio=1.0", "kind": "options"}})

@@ -90,6 +90,7 @@ def test_nothing_that_was_measured_is_removed(capsys: pytest.CaptureFixture[str]
     assert "what was measured is never removed" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.fault("artifact-damaged")
 def test_of_a_run_what_it_measured_is_checked_and_no_more(
     tmp_path: Path, store: ArtifactStore, capsys: pytest.CaptureFixture[str]

@@ -64,6 +64,7 @@ def snapshot(folder: Path) -> dict[str, bytes]:
 # -- a run in a dataset is the run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", TABLES)
 def test_the_rows_are_those_of_the_folder(results: Path, dataset: Path, table: str) -> None:
     for run_id in (FIRST, SECOND, DECEMBER):
@@ -89,12 +90,14 @@ def test_runs_lie_in_a_folder_per_machine_and_month(dataset: Path) -> None:
     assert places == {f"machine={'m' * 16}/month=2026-11", f"machine={'m' * 16}/month=2026-12"}
 
 
+@pytest.mark.slow
 def test_a_partition_has_one_file_however_often_is_collected(tmp_path: Path, results: Path) -> None:
     for run_id in (FIRST, SECOND):
         collected(results / run_id, into=tmp_path / "dataset")
     assert len(list(tmp_path.glob("dataset/generations/**/*.parquet"))) == 1
 
 
+@pytest.mark.slow
 def test_a_full_file_is_left_alone(tmp_path: Path, results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(partitions, "FULL_BYTES", 1)
     for run_id in (FIRST, SECOND):
@@ -103,6 +106,7 @@ def test_a_full_file_is_left_alone(tmp_path: Path, results: Path, monkeypatch: p
     assert analyse_run(open_run(tmp_path / "dataset" / FIRST)) == analyse_run(open_run(results / FIRST))
 
 
+@pytest.mark.slow
 def test_a_half_gathered_run_counts_once(tmp_path: Path) -> None:
     run = write_run(tmp_path / "results", end=None)
     parts = {path: path.read_bytes() for path in run.glob("*/part-*.parquet")}
@@ -116,6 +120,7 @@ def test_a_half_gathered_run_counts_once(tmp_path: Path) -> None:
     assert rows.num_rows == open_run(run).table("generations").num_rows
 
 
+@pytest.mark.slow
 def test_rows_of_visits_measured_again_are_kept(tmp_path: Path) -> None:
     run = write_run(tmp_path / "results")
     write_table(run / "interrupted" / "1-loads.parquet", open_run(run).table("loads"))
@@ -153,6 +158,7 @@ def test_a_run_is_taken_once(results: Path, dataset: Path) -> None:
     assert snapshot(dataset) == before
 
 
+@pytest.mark.slow
 def test_a_run_from_two_sources_is_taken_once(tmp_path: Path, results: Path) -> None:
     archive = zipped(results / FIRST, tmp_path / "artifact.zip")
     outcome, _ = collected(results / FIRST, archive, into=tmp_path / "dataset")
@@ -167,6 +173,7 @@ def test_the_same_id_with_other_files_is_refused(results: Path, dataset: Path) -
     assert open_run(dataset / FIRST).record["command"] != "another"
 
 
+@pytest.mark.slow
 def test_the_same_id_with_other_files_replaces_it_if_asked(results: Path, dataset: Path) -> None:
     rows = open_run(dataset / FIRST).table("generations").num_rows
     edited(results / FIRST, command="another", created_at="2026-10-30T00:00:00+00:00")
@@ -180,6 +187,7 @@ def test_the_same_id_with_other_files_replaces_it_if_asked(results: Path, datase
 # -- what is not taken, and when
 
 
+@pytest.mark.slow
 def test_a_run_without_an_end_is_taken_later(tmp_path: Path) -> None:
     run = write_run(tmp_path / "results", end=None)
     write_run(tmp_path / "results", SECOND)
@@ -198,6 +206,7 @@ def test_a_run_that_goes_on_is_taken_later(tmp_path: Path) -> None:
     assert (outcome.later, said) == (1, [("later", f"{run}: still goes on: collect it when it has ended")])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["changed", "missing", "added"])
 def test_a_run_that_is_not_as_it_was_is_refused(tmp_path: Path, damage: str) -> None:
     run = write_run(tmp_path / "results")
@@ -281,6 +290,7 @@ def test_a_source_that_is_no_run_is_named_and_the_rest_goes_on(
     assert "1 taken, 1 refused" in told.out
 
 
+@pytest.mark.slow
 def test_a_run_that_lost_its_record_is_named(results: Path, tmp_path: Path) -> None:
     (results / FIRST / "run.json").unlink()
     outcome, said = collected(results, into=tmp_path / "dataset")
@@ -291,6 +301,7 @@ def test_a_run_that_lost_its_record_is_named(results: Path, tmp_path: Path) -> N
 # -- zips
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "below", [*(pytest.param(below, marks=pytest.mark.slow) for below in ("", f"{FIRST}/")), f"a/results/{FIRST}/"]
 )
@@ -318,6 +329,7 @@ def hostile(archive: Path, kind: str, run: Path) -> None:
             opened.writestr(kind, "x")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "why"),
     [
@@ -370,6 +382,7 @@ def test_a_zip_without_a_run_is_refused(tmp_path: Path) -> None:
 # -- machines
 
 
+@pytest.mark.slow
 def test_two_machines_of_one_id_are_said_and_kept_apart(tmp_path: Path) -> None:
     write_run(tmp_path / "results", FIRST)
     other = {"cpu": {"name": "Another CPU", "physical_cores": 16}, "memory_bytes": 2**34}
@@ -387,6 +400,7 @@ def test_two_machines_of_one_id_are_said_and_kept_apart(tmp_path: Path) -> None:
     assert [what for what, _ in said] == ["taken"]
 
 
+@pytest.mark.slow
 def test_an_id_that_is_no_name_of_a_folder_is_made_one(tmp_path: Path) -> None:
     outcome, _ = collected(write_run(tmp_path / "results", machine_id="../a/b c"), into=tmp_path / "dataset")
     assert outcome.manifest.runs[FIRST].machine == "___a_b_c"
@@ -395,6 +409,7 @@ def test_an_id_that_is_no_name_of_a_folder_is_made_one(tmp_path: Path) -> None:
 # -- one state or the other
 
 
+@pytest.mark.slow
 def test_an_interrupted_collect_leaves_the_old_state(
     tmp_path: Path, results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -489,6 +504,7 @@ def test_a_manifest_that_names_what_it_may_not_is_refused(dataset: Path, change:
         all_folders(dataset)
 
 
+@pytest.mark.slow
 def test_a_dataset_is_collected_into_another(dataset: Path, results: Path, tmp_path: Path) -> None:
     collected(results / FIRST, into=tmp_path / "other")
     outcome, _ = collected(dataset, into=tmp_path / "other")
@@ -497,6 +513,7 @@ def test_a_dataset_is_collected_into_another(dataset: Path, results: Path, tmp_p
         assert analyse_run(open_run(tmp_path / "other" / run_id)) == analyse_run(open_run(results / run_id))
 
 
+@pytest.mark.slow
 def test_a_changed_file_of_a_dataset_is_found(dataset: Path, tmp_path: Path) -> None:
     file = next(dataset.glob("findings/**/month=2026-11/*.parquet"), None) or next(
         dataset.glob("loads/*/month=2026-11/*.parquet")

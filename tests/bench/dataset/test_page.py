@@ -45,11 +45,13 @@ def answers(dataset: Path) -> list[list[dict[str, Any]]]:
         ]
 
 
+@pytest.mark.slow
 def test_the_first_tells_where_a_driver_is(answers: list[list[dict[str, Any]]]) -> None:
     assert {row["machine"] for row in answers[0]} == {"aa906e78d5fa0abb", "other"}
     assert {row["has_driver"] for row in answers[0]} == {False}
 
 
+@pytest.mark.slow
 def test_the_second_gives_quantiles(answers: list[list[dict[str, Any]]], dataset: Path) -> None:
     assert len(answers) == 2
     with Views(dataset, print) as views:
@@ -65,6 +67,7 @@ def test_the_second_gives_quantiles(answers: list[list[dict[str, Any]]], dataset
         assert (row["p50_ms"], row["p95_ms"]) == (pytest.approx(p50, rel=0.006), pytest.approx(p95, rel=0.006))
 
 
+@pytest.mark.slow
 def test_polars_reads_the_layout(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(dataset.parent)
     names: dict[str, Any] = {}

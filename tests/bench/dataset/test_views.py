@@ -80,6 +80,7 @@ def test_only_what_is_asked_for_is_made(dataset: Path) -> None:
         assert {name for batch in answer.batches for (name,) in batch} == {"latencies", "stored_latencies"}
 
 
+@pytest.mark.slow
 def test_all_are_listed(results: Path) -> None:
     with Views(results, print) as made:
         assert {*VIEWS} <= {name for (name,) in rows(made, "SELECT view_name FROM duckdb_views()")}
@@ -91,6 +92,7 @@ def both(folders: Path, dataset: Path) -> Iterator[tuple[Views, Views]]:
         yield one, other
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", VIEWS)
 def test_a_dataset_and_its_folders_answer_alike(name: str, both: tuple[Views, Views]) -> None:
     answers = []
@@ -118,6 +120,7 @@ def reported(folders: Path) -> dict[tuple[str, str], tuple[Any, ...]]:
     return expected
 
 
+@pytest.mark.slow
 def test_the_cells_are_those_of_the_report(views: Views, reported: dict[tuple[str, str], tuple[Any, ...]]) -> None:
     query = """
         SELECT run_id, cell_key, backend, device, precision, prompt_tokens, generations, blocks, ttft_ms, tpot_ms
@@ -182,6 +185,7 @@ def test_tokens_are_the_inter_token_latencies_in_their_order(views: Views, folde
 # -- machines
 
 
+@pytest.mark.slow
 def test_machines_have_the_names_that_people_give_them(folders: Path, dataset: Path) -> None:
     text = '[other-machine]\nname = "nuc-3"\nlabels = ["lunar-lake", "32 GB"]\n'
     for place in (folders, dataset):
@@ -252,6 +256,7 @@ def test_a_query_reads_the_runs_and_writes_nothing(views: Views, results: Path, 
     assert held.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_brackets_and_quotes_in_a_path_are_no_globs(folders: Path, tmp_path: Path) -> None:
     place = tmp_path / "it's [new] *"[: -2 if sys.platform == "win32" else None]
     shutil.copytree(folders / FIRST, place / FIRST)
@@ -378,6 +383,7 @@ def test_no_runs_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "holds no run" in asked(capsys, "SELECT 1", "--results-dir", str(tmp_path), status=1)
 
 
+@pytest.mark.slow
 def test_redacted_answers_have_no_paths_and_no_names(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (dataset / "machines.toml").write_text('[other-machine]\nname = "nuc-3"\n', "utf-8")
     query = "SELECT '/home/somebody/x' AS place, name FROM machines WHERE machine = 'other-machine'"

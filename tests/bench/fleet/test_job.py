@@ -21,6 +21,11 @@ from bench.fleet.job import Job
 SAYS = "import sys; print('run        r1'); print(*sys.argv[1:]); print('error: it broke'); sys.exit({status})"
 
 
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.fleet.job._POLL_S", 0.01)
+
+
 def job(folder: Path, program: str, *arguments: str, config: str | None = None) -> Job:
     one = Job(folder / "job", folder / "results")
     one.write([sys.executable, "-c", program], arguments, config)

@@ -33,6 +33,7 @@ def test_a_process_that_tells_nothing_is_not_measured(tmp_path: Path, text: str)
     assert major_faults(tmp_path, 42) is None
 
 
+@pytest.mark.slow
 def test_work_of_this_program_is_its_own() -> None:
     reader = ConditionReader()
     first = reader.read()

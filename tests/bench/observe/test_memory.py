@@ -31,6 +31,7 @@ def test_a_status_without_a_high_water_mark_tells_nothing() -> None:
     assert parse_high_water_mark("Name:\tkthreadd\n") is None
 
 
+@pytest.mark.slow
 def test_the_peak_holds_what_was_freed_again() -> None:
     before = memory_of(os.getpid()).peak_bytes
     assert before is not None

@@ -74,6 +74,7 @@ def results(report: ReportPaths) -> str:
     return html[html.index('<section id="results">') : html.index("</section>", html.index('<section id="results">'))]
 
 
+@pytest.mark.slow
 def test_each_row_tells_where_its_answers_part_from_the_reference(made: MakeReport) -> None:
     shown = results(made(fake(AGREEING)))
     assert "first difference tokens" in text_of(shown)
@@ -86,6 +87,7 @@ def test_the_note_names_the_reference_and_what_the_figure_is_not(made: MakeRepor
     assert "does not say which answer is better" in note
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("agreeing", [{}, {"int4": 2}], ids=["no ids", "no reference with ids"])
 def test_nothing_is_shown_where_nothing_was_compared(made: MakeReport, agreeing: dict[str, int]) -> None:
     report = made(fake(agreeing))
@@ -94,6 +96,7 @@ def test_nothing_is_shown_where_nothing_was_compared(made: MakeReport, agreeing:
         assert "first difference" not in (report.index.parent / name).read_text(encoding="utf-8").lower()
 
 
+@pytest.mark.slow
 def test_simulated_answers_are_not_shown(made: MakeReport) -> None:
     loads = [Load("simulated", "CPU", precision) for precision in ("int4", "fp32")]
     report = made(fake(AGREEING, loads=loads))
@@ -132,6 +135,7 @@ def test_the_summary_names_the_reference(made: MakeReport) -> None:
     assert summary["reference"] == {"configuration": "ort-genai CPU fp32", "load_key": run.loads[-1].key}
 
 
+@pytest.mark.slow
 def test_answers_beside_those_of_the_models_own_weights(beside_right: ReportPaths) -> None:
     shown = results(beside_right)
     assert re.findall(r'<td class="n"[^>]*>(\d+ of \d+|reference)</td>', shown) == ["2 of 32", "28 of 32"]
@@ -159,6 +163,7 @@ def with_cell(view: RunView, cell: CellResult) -> dict[str, str]:
     return cell_details(view_run(dataclasses.replace(view.analysis, cells=cells)))[cell.cell_key]
 
 
+@pytest.mark.slow
 def test_the_details_of_a_cell_tell_of_another_answer_to_the_same_prompt(view: RunView) -> None:
     cell = view.analysis.cells[0]
     assert cell.answers is not None
@@ -166,6 +171,7 @@ def test_the_details_of_a_cell_tell_of_another_answer_to_the_same_prompt(view: R
     assert with_cell(view, other)["Prompts asked again"].startswith("another answer to the same prompt in 2 of 9")
 
 
+@pytest.mark.slow
 def test_a_cell_that_answers_otherwise_each_time_is_marked(view: RunView) -> None:
     cell, *others = view.analysis.cells
     assert cell.answers is not None
@@ -175,6 +181,7 @@ def test_a_cell_that_answers_otherwise_each_time_is_marked(view: RunView) -> Non
     assert summary_markdown(shown).count("not deterministic") == 1
 
 
+@pytest.mark.slow
 def test_collapsed_output_is_told_before_any_number(made: MakeReport) -> None:
     run = fake({**AGREEING, "int4": 0})
     report = made(run)
@@ -195,12 +202,14 @@ def test_the_terminal_tells_collapsed_output(tmp_path: Path) -> None:
     assert "Collapsed output in 1 cell, of ort-genai CPU int4" in " ".join(run_table(view).split())
 
 
+@pytest.mark.slow
 def test_random_weights_may_repeat_a_token(made: MakeReport) -> None:
     run = fake({**AGREEING, "int4": 0})
     run.model = {**run.model, "synthetic": True}
     assert "ollapsed output" not in made(run).index.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_details_tell_a_device_that_parts_from_the_cpu_and_tokens_that_there_are_not(view: RunView) -> None:
     cell = view.analysis.cells[0]
     assert cell.answers is not None

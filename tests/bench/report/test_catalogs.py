@@ -38,6 +38,7 @@ def test_a_catalog_has_the_messages_of_the_sources(code: str) -> None:
     assert (ours - its, its - ours) == (set(), set()), "run this test with AIPC_BENCH_UPDATE_CATALOGS=1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", TRANSLATIONS)
 def test_every_message_is_translated_or_says_that_it_is_not(code: str) -> None:
     lacking = [one for one in messages(code) if not all(strings(one.string)) and key(one) not in SAME]

@@ -56,12 +56,14 @@ def test_the_target_lies_within_what_is_folded_so_that_a_browser_opens_it(html: 
     assert re.search(r'<details class="card cell"[^>]*><summary>.*?</summary>\s*<div class="about" id="cell-', html)
 
 
+@pytest.mark.slow
 def test_a_key_that_is_no_name_for_an_element_is_given_one(analysis: RunAnalysis) -> None:
     view = view_run(changed(analysis, cell_key='"><script>&x=1#'))
     anchors = {row.anchor for group in view.groups for row in group.rows}
     assert (len(anchors), [one for one in anchors if not re.fullmatch("cell-[0-9a-f]{16}", one)]) == (21, [])
 
 
+@pytest.mark.slow
 def test_the_figures_of_a_block_are_its_generations_their_median_and_its_warm_ups(analysis: RunAnalysis) -> None:
     series = tuple(
         Generation(block, use, ttft, tpot)  # type: ignore[arg-type]
@@ -97,6 +99,7 @@ def test_what_does_not_count_is_told_with_its_reason() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_of_many_that_do_not_count_some_are_told(analysis: RunAnalysis) -> None:
     series = tuple(Generation(0, "excluded", 1, 1, "asleep") for _ in range(40))
     told = [*left_out(series)]
@@ -104,6 +107,7 @@ def test_of_many_that_do_not_count_some_are_told(analysis: RunAnalysis) -> None:
     assert told[-1] in of(changed(analysis, series=series), analysis.cells[0])[""]
 
 
+@pytest.mark.slow
 def test_a_block_in_which_the_cell_failed_is_told(fake_run: MakeRun, tmp_path: Path) -> None:
     run = analyse_run(open_run(fake_run(loads=[Load("ort-genai", "CPU", "int4")]).write(tmp_path)))
     cell = run.cells[0]
@@ -120,6 +124,7 @@ def _broken(fake_run: MakeRun, folder: Path) -> Path:
     return written
 
 
+@pytest.mark.slow
 def test_warnings_are_those_of_the_cell_alone(analysis: RunAnalysis) -> None:
     first, other = analysis.cells[0], analysis.cells[1]
     assert first.load == other.load
@@ -210,6 +215,7 @@ def test_few_cells_are_not_folded_away_by_shape(html: str) -> None:
     assert (section(html).count('<div class="shape-cells">'), section(html).count('<details class="same">')) == (3, 0)
 
 
+@pytest.mark.slow
 def test_many_cells_are(fake_run: MakeRun, tmp_path: Path) -> None:
     run = analyse_run(open_run(fake_run(prompt_tokens=(8, 16, 32, 64), blocks=1).write(tmp_path)))
     shown = section(run_page(view_run(run), "", b""))

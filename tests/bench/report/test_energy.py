@@ -58,6 +58,7 @@ def test_energy_is_shown_in_millijoules(tmp_path: Path) -> None:
     assert {value and round(value, 6) for value in found.columns["energy_j_per_token"]} == {50.0}
 
 
+@pytest.mark.slow
 def test_whoever_sees_energy_is_told_that_the_prefill_is_in_it(made: str) -> None:
     shown = visible(made.partition('<section id="energy">')[2].partition("</section>")[0])
     assert "prefill and decode together" in shown
@@ -65,6 +66,7 @@ def test_whoever_sees_energy_is_told_that_the_prefill_is_in_it(made: str) -> Non
     assert "energy per new token, prefill included" in shown
 
 
+@pytest.mark.slow
 def test_a_section_without_energy_does_not_speak_of_it(tmp_path: Path) -> None:
     run = FakeRun(loads=LOADS, prompt_tokens=(32,), counters={"gpu_busy_ns": 7_000_000}).write(tmp_path / "results")
     page = render(run, tmp_path / "reports").index.read_text(encoding="utf-8")
@@ -72,6 +74,7 @@ def test_a_section_without_energy_does_not_speak_of_it(tmp_path: Path) -> None:
     assert "prefill and decode together" not in page
 
 
+@pytest.mark.slow
 def test_many_cells_are_not_all_drawn(tmp_path: Path) -> None:
     lengths = tuple(range(1, 51))
     run = FakeRun(loads=LOADS, counters=COUNTERS, prompt_tokens=lengths, new_tokens=(2,), blocks=1, repeats=1)
@@ -121,6 +124,7 @@ class MovedLate(FakeRun):
             yield {**row, "gpu_busy_ns": 7_000_000 if load == self.loads[-1] else 0}
 
 
+@pytest.mark.slow
 def test_a_counter_may_move_for_none_of_the_bars_that_are_drawn(tmp_path: Path) -> None:
     loads = [Load("ort-genai", "CPU", "int4", {"place": str(place)}) for place in range(41)]
     run = MovedLate(loads=loads, prompt_tokens=(32,), new_tokens=(2,), blocks=1, repeats=1)
@@ -129,6 +133,7 @@ def test_a_counter_may_move_for_none_of_the_bars_that_are_drawn(tmp_path: Path) 
     assert page.count('class="p2" width="0.00%"') == 40
 
 
+@pytest.mark.slow
 def test_the_turn_of_a_chat_is_named(tmp_path: Path) -> None:
     run = FakeRun(loads=LOADS[:1], prompt_tokens=(128,), counters=COUNTERS)
     analysis = analyse_run(open_run(run.write(tmp_path)))

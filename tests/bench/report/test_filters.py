@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
 from bench.report.metric_words import weight_name
@@ -27,6 +29,7 @@ def test_an_axis_without_a_choice_is_no_filter(stored_run: Path) -> None:
     assert [(axis, len(values)) for axis, values in axes.items()] == [("backend", 3), ("precision", 3), ("prompt", 3)]
 
 
+@pytest.mark.slow
 def test_a_fallback_is_found_under_what_ran(fake_run: MakeRun, tmp_path: Path) -> None:
     loads = [Load("openvino-genai", device, "int4") for device in ("GPU", "NPU")]
     run = fake_run(loads=loads, verdicts={loads[1].label: "fallback"}, executed={loads[1].label: "CPU"})
@@ -34,6 +37,7 @@ def test_a_fallback_is_found_under_what_ran(fake_run: MakeRun, tmp_path: Path) -
     assert axes["device"] == ("GPU", "CPU")
 
 
+@pytest.mark.slow
 def test_what_failed_can_be_chosen_too(fake_run: MakeRun, tmp_path: Path) -> None:
     run = fake_run()
     run.break_cells("transformers", "failed", "no")
@@ -47,6 +51,7 @@ def test_a_run_of_failures_has_nothing_to_narrow(fake_run: MakeRun, tmp_path: Pa
     assert filter_axes(run.write(tmp_path)) == {}
 
 
+@pytest.mark.slow
 def test_a_quantile_that_no_sample_carries_is_not_offered(fake_run: MakeRun, tmp_path: Path) -> None:
     run = fake_run(new_tokens=(8,)).write(tmp_path)
     assert viewed(run).quantiles == ("p50",)
@@ -70,6 +75,7 @@ def test_weight_can_be_given_to_each_metric_that_is_ranked(stored_run: Path) -> 
     }
 
 
+@pytest.mark.slow
 def test_what_a_run_did_not_measure_cannot_be_given_weight(fake_run: MakeRun, tmp_path: Path) -> None:
     run = fake_run(new_tokens=(1,), more={"peak_memory_bytes": None}).write(tmp_path)
     assert viewed(run).weights == ("ttft_ms", "response_ms")

@@ -50,10 +50,12 @@ def notes(analysis: RunAnalysis) -> list[Note]:
     return finding_notes(view_run(analysis))
 
 
+@pytest.mark.slow
 def test_a_run_without_findings_has_no_notes(quiet: RunAnalysis) -> None:
     assert (notes(quiet), in_short([])) == ([], [])
 
 
+@pytest.mark.slow
 def test_a_finding_about_a_cell_without_figures_names_it(tmp_path: Path) -> None:
     run = FakeRun(prompt_tokens=(32, 128))
     run.break_cells("transformers-CPU-fp32-p128", "timeout", "no token within 1800 s")

@@ -44,6 +44,7 @@ def ids(results: Path) -> list[str]:
     return sorted(path.name for path in results.iterdir())
 
 
+@pytest.mark.slow
 def test_a_report_steers_nothing(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = [ids(results)[0], "--results-dir", str(results), "--reports-dir", str(tmp_path)]
     assert report.main(arguments) == 0
@@ -68,6 +69,7 @@ def test_errors_steer_nothing(results: Path, tmp_path: Path, capsys: pytest.Capt
     steers_nothing(capsys)
 
 
+@pytest.mark.slow
 def test_what_compares_runs_steers_nothing(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folders = ["--results-dir", str(results), "--reports-dir", str(tmp_path / "reports")]
     for path in results.glob("*/generations/zz.parquet"):

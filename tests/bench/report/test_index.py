@@ -239,6 +239,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_every_kind_of_report_is_on_the_page(home: Path) -> None:
     found = read_entries(home / "reports")
     assert found.unreadable == ()

@@ -115,6 +115,7 @@ def page(paths: ReportPaths) -> str:
     return paths.index.read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_a_turkish_page_says_nothing_in_english(reports: dict[str, ReportPaths]) -> None:
     assert left_in_english(page(reports["tr"])) == []
 

@@ -42,6 +42,7 @@ def per_shape(view: RunView) -> int:
     return len(view.groups[0].rows)
 
 
+@pytest.mark.slow
 def test_a_usual_run_is_shown_whole(view: RunView) -> None:
     assert on_a_page(view) is view
 

@@ -65,6 +65,7 @@ def test_the_overview_ends_with_memory(stored_run: Path) -> None:
     assert overview_sentence(view, view.overviews[-1]).startswith("Lowest peak memory: ")
 
 
+@pytest.mark.slow
 def test_the_overview_says_which_requests_where_not_all_answered_the_same(fake_run: MakeRun, tmp_path: Path) -> None:
     run = fake_run()
     run.break_cells("transformers-CPU-fp32-p512", "timeout", "no token")
@@ -88,6 +89,7 @@ def test_each_form_of_the_report_ranks_by_memory(stored_report: ReportPaths, nam
     assert "Lowest peak memory: " in (stored_report.index.parent / name).read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_a_run_that_does_not_know_its_memory_says_nothing_of_it(fake_run: MakeRun, tmp_path: Path) -> None:
     analysis = analysed(fake_run(loads=TWO, more={"peak_memory_bytes": None}), tmp_path / "results")
     page = render_analysis(analysis, tmp_path / "report").index.read_text("utf-8")

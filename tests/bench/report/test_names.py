@@ -66,6 +66,7 @@ def test_weights_that_are_computed_in_another_float_type_say_so(
     assert names == [f"ort-genai CPU {shown}"]
 
 
+@pytest.mark.slow
 def test_no_two_lines_look_the_same(fake_run: MakeRun, tmp_path: Path) -> None:
     devices, formats = ("CPU", "GPU", "NPU"), ("int4", "int8", "fp16", "bf16", "fp32")
     loads = [Load(b, d, p) for b in ("openvino-genai", "ort-genai", "simulated") for d in devices for p in formats]

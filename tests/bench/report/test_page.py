@@ -112,6 +112,7 @@ def test_the_style_is_the_one_that_the_policy_names(full_page: str) -> None:
     assert f"style-src &#39;sha256-{digest}&#39;" in page or f"style-src 'sha256-{digest}'" in page
 
 
+@pytest.mark.slow
 def test_the_policy_begins_with_nothing_allowed(full_page: str) -> None:
     tags = Tags(full_page).found
     policies = [attrs["content"] or "" for _, attrs in tags if attrs.get("http-equiv") == "Content-Security-Policy"]
@@ -122,6 +123,7 @@ def test_nothing_carries_a_style_that_the_policy_forbids(full_page: str) -> None
     assert not [tag for tag, attrs in Tags(full_page).found if "style" in attrs]
 
 
+@pytest.mark.slow
 def test_the_only_script_is_the_one_that_the_policy_names(hostile_page: str) -> None:
     script = hostile_page.partition("<script>")[2].partition("</script>")[0]
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
@@ -274,6 +276,7 @@ def test_what_activations_are_quantized_to_is_shown_with_the_load_and_with_its_c
     assert "<td>int8 allowed, groups of 32</td>" in shown
 
 
+@pytest.mark.slow
 def test_a_mixture_of_weight_formats_is_shown_as_one(fake_run: MakeRun, tmp_path: Path) -> None:
     run = fake_run(**SMALL, more={"weight_bits": [("int8", 0.21), ("int4", 0.79)]})
     assert "79 % int4, 21 % int8" in visible(page_of(run.write(tmp_path / "results"), tmp_path))
@@ -314,6 +317,7 @@ def test_phi3_is_what_the_default_model_does_not_tell_of(full_page: str) -> None
     assert "nox -s bench -- --model microsoft/Phi-3-mini-4k-instruct" in shown
 
 
+@pytest.mark.slow
 def test_a_run_of_phi3_does_not_ask_for_phi3(fake_run: MakeRun, tmp_path: Path) -> None:
     run = fake_run(**SMALL)
     run.model = {**run.model, "name": "microsoft/Phi-3-mini-4k-instruct", "kind": "hub", "parameters": 3_821_079_552}
@@ -333,6 +337,7 @@ def test_other_axes_get_charts_of_their_own(fake_run: MakeRun, tmp_path: Path) -
     assert len(re.findall('<figure class="card"(?![^>]*data-quantile)', charts)) == 8
 
 
+@pytest.mark.slow
 def test_the_share_stands_beside_the_verdict(fake_run: MakeRun, tmp_path: Path) -> None:
     run = fake_run(**SMALL, more={"device_share": 0.004}).write(tmp_path / "results")
     assert "verified busy < 1 %" in visible(page_of(run, tmp_path)).replace("&lt;", "<")

@@ -37,6 +37,7 @@ def table(report: ReportPaths) -> list[list[str]]:
     return [re.findall(r'<td[^>]* ?class="n"[^>]*>(.*?)</td>', row) for row in body.split("</tr>") if "<td" in row]
 
 
+@pytest.mark.slow
 def test_the_page_says_what_a_percentile_needs_where_it_cannot_be_given(report: ReportPaths) -> None:
     assert table(report)[0] == ["32", "3", "6", "needs 10", "needs 50", "needs 100", "needs 500"]
 

@@ -90,6 +90,7 @@ def answers(run: RunAnalysis) -> list[str]:
 # -- the answer
 
 
+@pytest.mark.slow
 def test_the_fastest_is_answered_among_the_faithful_first(run: RunAnalysis) -> None:
     of_tpot = [one for one in answers(run) if "time per output token" in one]
     assert of_tpot == [
@@ -140,6 +141,7 @@ def test_nothing_is_called_lowest_in_memory_whose_output_is_broken(stored: RunAn
     assert [row.cell.load.broken for row in rows if "memory" in row.lowest] == [False]
 
 
+@pytest.mark.slow
 def test_the_page_shows_both_winners_with_their_figures(report: ReportPaths) -> None:
     shown = text_of(section(page(report), "answer"))
     assert "ort-genai CPU int8 fastest among the faithful" in shown
@@ -347,6 +349,7 @@ def with_pieces(folder: Path, found: object) -> RunAnalysis:
     return analyse_run(open_run(path))
 
 
+@pytest.mark.slow
 def test_answers_stand_side_by_side_and_part_at_a_mark(tmp_path: Path) -> None:
     run = scored(with_pieces(tmp_path / "results", pieces()), KNOWN)
     shown = section(page(render_analysis(run, tmp_path / "report")), "quality")
@@ -360,6 +363,7 @@ def test_answers_stand_side_by_side_and_part_at_a_mark(tmp_path: Path) -> None:
     assert by_precision["fp32"].first_other == ""
 
 
+@pytest.mark.slow
 def test_the_reference_stands_first_where_it_is_no_load_of_the_run(tmp_path: Path) -> None:
     fake = FakeRun(agreeing={"int4": 2, "int8": 28}, prompt_tokens=(32,), repeats=1, pieces=pieces())
     path = fake.write(tmp_path / "results")
@@ -384,6 +388,7 @@ def test_a_piece_that_is_not_known_is_shown_as_one(tmp_path: Path) -> None:
     assert run.samples[0].answers[0].text_alike == "A" + 63 * "\ufffd"
 
 
+@pytest.mark.slow
 def test_markup_in_a_piece_stays_text(tmp_path: Path) -> None:
     run = scored(with_pieces(tmp_path / "results", {**pieces(), "0": "<script>alert(1)</script>"}), KNOWN)
     assert "<script>alert(1)" not in page(render_analysis(run, tmp_path / "report"))

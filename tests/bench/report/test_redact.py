@@ -286,6 +286,7 @@ def leaks(folder: Path, printed: str) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_the_run_itself_would_tell(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert report([]) == 0
     assert len(leaks(home / "reports", capsys.readouterr().out)) > 50

@@ -107,6 +107,7 @@ def test_too_few_shared_blocks_claim_nothing(analyse: Callable[..., RunAnalysis]
     assert overview_sentence(view, view.overviews[0]).startswith("Lowest time to first token")
 
 
+@pytest.mark.slow
 def test_who_was_measured_in_other_blocks_alone_is_named_and_not_compared(fake_run: MakeRun, tmp_path: Path) -> None:
     run = fake_run(loads=(INT4, INT8, FULL), prompt_tokens=(128,), blocks=12)
     run.break_cells("ort-genai-CPU-int4", "crashed", "gone", (11,))

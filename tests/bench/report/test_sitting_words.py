@@ -43,6 +43,7 @@ def test_a_finished_run_is_not_to_be_carried_on(said: Callable[..., tuple[str, s
     assert not any("--resume" in text or "sitting" in text for text in said())
 
 
+@pytest.mark.slow
 def test_a_run_of_two_sittings_says_when_it_was_killed_and_for_how_long(said: Callable[..., tuple[str, str]]) -> None:
     for text in said(KILLED, AGAIN):
         assert "It was killed on 2026-11-22 10:40 UTC and carried on 2.0 h later, in block 2." in text

@@ -35,6 +35,7 @@ def test_the_table_has_one_line_per_cell(stored_run: Path) -> None:
     assert sum(line.endswith(" verified") for line in lines) == 21
 
 
+@pytest.mark.slow
 def test_the_table_is_ascii(hostile_table: str) -> None:
     assert hostile_table.isascii()
 
@@ -55,6 +56,7 @@ def test_simulated_is_said(simulated_run: Path) -> None:
     assert "these latencies were played, no model ran" in table(simulated_run)
 
 
+@pytest.mark.slow
 def test_the_share_of_the_time_stands_before_the_verdict(fake_run: MakeRun, tmp_path: Path) -> None:
     shown = table(fake_run(more={"device_share": 1.93}).write(tmp_path / "results"))
     assert (sum(line.endswith("193% verified") for line in shown.splitlines()), "\nbusy: " in shown) == (21, True)

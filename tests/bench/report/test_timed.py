@@ -42,6 +42,7 @@ def test_the_default_of_the_kv_cache_is_that_of_its_load_option(name: str) -> No
     assert timed.kv_cache == BACKENDS[name].options["kv_cache_precision"].default
 
 
+@pytest.mark.slow
 def test_the_name_of_a_row_says_it(tmp_path: Path) -> None:
     loads = [Load("optimum-intel", "CPU", "int4"), Load("simulated", "CPU", "int4")]
     run = FakeRun(loads=loads, prompt_tokens=(8,)).write(tmp_path / "results")

@@ -61,6 +61,7 @@ def whole(undisturbed: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[
     return undisturbed
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps a folder in which a file is open")
 @pytest.mark.fault("removed")
 def test_results_that_are_removed_during_a_run_are_measured_again(tmp_path: Path, whole: dict[str, Any]) -> None:
@@ -74,6 +75,7 @@ def test_results_that_are_removed_during_a_run_are_measured_again(tmp_path: Path
     assert {table: sorted(rows) for table, rows in again.items()} == {name: sorted(whole[name]) for name in whole}
 
 
+@pytest.mark.slow
 @pytest.mark.fault("removed")
 def test_a_cache_that_is_removed_during_a_run_is_made_again(
     tmp_path: Path, whole: dict[str, Any], monkeypatch: pytest.MonkeyPatch
@@ -91,6 +93,7 @@ def test_a_cache_that_is_removed_during_a_run_is_made_again(
     assert everything(stored(tmp_path)) == whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "number",
     [
@@ -149,6 +152,7 @@ def test_temporary_files_that_cannot_be_written_are_a_line(
     assert list((tmp_path / "results").iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.fault("disk-read-only")
 def test_a_worker_without_a_folder_is_a_row_and_the_run_goes_on(
     tmp_path: Path, whole: dict[str, Any], monkeypatch: pytest.MonkeyPatch

@@ -54,6 +54,7 @@ def report(stored: StoredRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
         return render_analysis(analyse_run(stored), tmp_path_factory.mktemp("report")).index.parent
 
 
+@pytest.mark.slow
 def test_a_turn_has_the_whole_conversation_as_its_prompt(rows: list[dict[str, Any]]) -> None:
     timed = [row for row in rows if not row["warmup"]]
     assert {(row["turn"], row["prompt_tokens"], row["new_tokens"]) for row in timed} == {
@@ -121,6 +122,7 @@ def test_a_chart_has_the_turns_as_its_axis(stored: StoredRun) -> None:
     assert group.title == "4 new tokens, a chat with messages of 20 tokens"
 
 
+@pytest.mark.slow
 def test_exports_have_the_turn(report: Path) -> None:
     with (report / "summary.csv").open(encoding="utf-8", newline="") as stream:
         assert [row["turn"] for row in csv.DictReader(stream)] == ["1", "4", "8"] * 2
@@ -129,6 +131,7 @@ def test_exports_have_the_turn(report: Path) -> None:
     assert {one["turn"] for one in summary["rankings"]} == {1, 4, 8}
 
 
+@pytest.mark.slow
 def test_a_run_without_a_chat_has_no_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     play(monkeypatch)
     run(tmp_path, *(part for part in CHAT if part not in ("--turns", "1,4,8")))

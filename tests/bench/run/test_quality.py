@@ -317,6 +317,7 @@ def test_only_loads_with_a_counted_generation_have_numbers(tmp_path: Path) -> No
 # -- what answers read as
 
 
+@pytest.mark.slow
 def test_the_text_of_each_id_of_the_answers_is_kept(tmp_path: Path) -> None:
     run = open_run(FakeRun(agreeing={"int4": 3, "int8": 9}).write(tmp_path))
     asked: list[int] = []
@@ -351,6 +352,7 @@ def test_without_a_reference_none_are_kept(tmp_path: Path) -> None:
     assert read_right_answers(open_run(path)) is None
 
 
+@pytest.mark.slow
 def test_the_text_of_the_references_answers_is_kept_too(tmp_path: Path) -> None:
     path = FakeRun(agreeing={"int4": 3}).write(tmp_path)
     kept_answers(path, tmp_path)

@@ -109,6 +109,7 @@ def test_what_the_project_writes_is_taken(tmp_path: Path, table: str, rows: int)
     assert StoredRun(tmp_path, {}, None).table(table).num_rows == rows
 
 
+@pytest.mark.slow
 def test_a_long_text_among_short_ones_is_taken(tmp_path: Path) -> None:
     rows = [{"run_id": "r", **dict.fromkeys(NAMES, "x"), "seen_at": NOW}] * 3_000
     rows[7] = {**rows[7], "message": "x" * 200_000}

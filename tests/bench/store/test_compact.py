@@ -150,6 +150,7 @@ def test_a_part_that_is_damaged_keeps_all_parts(folder: Path) -> None:
     assert len(list(folder.iterdir())) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.fault("disk-damaged")
 def test_a_bit_that_turns_in_a_part_makes_no_other_number(writer: RunWriter, generation_row: MakeRow) -> None:
     writer.rows("generations", [generation_row(ttft_ns=70_000_000)])

@@ -151,6 +151,7 @@ def test_rows_that_no_run_writes_end_in_one_line_or_in_a_report(tmp_path: Path, 
         run_table(view_run(analyse_run(open_run(run))))
 
 
+@pytest.mark.slow
 def test_of_many_runs_a_damaged_one_is_named_and_the_others_are_compared(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -113,6 +113,7 @@ def test_only_the_wanted_rows_are_read(writer: RunWriter, generation_row: MakeRo
     assert run.table("generations", ["iteration"], ~pc.field("warmup"))["iteration"].to_pylist() == [1, 2]
 
 
+@pytest.mark.slow
 def test_rows_come_in_the_order_in_which_they_were_committed(writer: RunWriter, generation_row: MakeRow) -> None:
     for iteration in range(12):
         writer.rows("generations", [generation_row(iteration=iteration)])

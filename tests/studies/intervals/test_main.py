@@ -12,11 +12,13 @@ from studies.intervals.__main__ import main
 TINY = ("--coverage", "20", "--comparisons", "2", "--power", "2", "--jobs", "1")
 
 
+@pytest.mark.slow
 def test_without_a_command_it_simulates(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*TINY, "--only", "coverage"]) == 0
     assert "Coverage of the 95 % intervals" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_only_the_parts_that_were_asked_for_are_played(capsys: pytest.CaptureFixture[str]) -> None:
     main(["simulate", *TINY, "--only", "usual"])
 

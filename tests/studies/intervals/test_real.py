@@ -94,6 +94,7 @@ def test_identical_runs_are_compared_and_gated(
     assert ("of 6" in printed, "of 2" in printed, len(bench.asked)) == (True, True, 7)
 
 
+@pytest.mark.slow
 def test_identical_variants_are_asked_for_as_a_user_would(bench: Bench, tmp_path: Path) -> None:
     main(["real", "--only", "ab", "--comparisons", "1", "--results-dir", str(tmp_path), "--blocks", "4"])
 

@@ -41,6 +41,7 @@ def with_variants(run: RunAnalysis, factor: float) -> RunAnalysis:
     return replace(run, loads=tuple(loads), cells=(*a, *b))
 
 
+@pytest.mark.slow
 def test_variants_that_are_the_same_are_the_same(run: RunAnalysis) -> None:
     assert called(variants(with_variants(run, 1.0), 0.03), "slower", "faster") == []
 

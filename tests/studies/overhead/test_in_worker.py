@@ -53,6 +53,7 @@ def test_each_loop_goes_first_in_turn() -> None:
     assert [loop for loop, _ in toy.asked] == ["worker", "bare", "bare", "worker", "worker", "bare"]
 
 
+@pytest.mark.slow
 def test_both_loops_get_the_same_prompt() -> None:
     toy = Toy()
     measure_pairs(toy, bare_loop, [[1], [2]], 2)

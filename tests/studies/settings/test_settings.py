@@ -110,6 +110,7 @@ def test_what_it_is_compared_with_may_be_options_too() -> None:
     assert both.variants == ("--a", "openvino-genai.x=1", "--b", "openvino-genai.x=1,openvino-genai.y=0")
 
 
+@pytest.mark.slow
 def test_a_run_is_asked_for_as_a_user_would(bench: Bench, study: Study) -> None:
     study(SETTING.name)
     (asked,) = bench.asked
@@ -134,6 +135,7 @@ def test_a_single_block_has_no_interval() -> None:
     assert measured.shown(Estimate(0.9, None, None, 1)) == "0.900"
 
 
+@pytest.mark.slow
 def test_a_load_that_fails_is_told_by_its_reason(bench: Bench, study: Study) -> None:
     assert bench.run is not None
     bench.run.break_cells(LOADS[1].label, "failed", "no such kernel")

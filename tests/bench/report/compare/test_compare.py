@@ -47,11 +47,13 @@ def test_a_run_against_its_own_twin_calls_nothing(tmp_path: Path) -> None:
     assert found.heads[0].mismatches == ()
 
 
+@pytest.mark.slow
 def test_every_metric_of_a_shared_cell_is_compared(tmp_path: Path) -> None:
     found = twins(tmp_path, loads=ONE_LOAD)
     assert {one.metric for one in found.heads[0].cells[0].differences} == {"ttft_ms", "tpot_ms", "itl_p95_ms"}
 
 
+@pytest.mark.slow
 def test_cells_of_one_run_alone_are_listed(tmp_path: Path) -> None:
     loads = [Load("ort-genai", "CPU", precision) for precision in ("int4", "int8")]
     base = FakeRun(loads=loads[:1], prompt_tokens=(8, 16))
@@ -59,6 +61,7 @@ def test_cells_of_one_run_alone_are_listed(tmp_path: Path) -> None:
     assert (len(found.heads[0].cells), len(found.heads[0].only_base), len(found.heads[0].only_head)) == (1, 1, 1)
 
 
+@pytest.mark.slow
 def test_what_differs_is_named_the_worst_first(tmp_path: Path) -> None:
     other = FakeRun(loads=ONE_LOAD)
     other.model = {**other.model, "name": "Phi-3", "digest": "b"}
@@ -66,6 +69,7 @@ def test_what_differs_is_named_the_worst_first(tmp_path: Path) -> None:
     assert [(one.what, one.fatal) for one in found.heads[0].mismatches] == [("model", True), ("model digest", True)]
 
 
+@pytest.mark.slow
 def test_changed_packages_are_named(tmp_path: Path) -> None:
     def run(version: str) -> FakeRun:
         venvs = {"ort-genai": {"packages": {"onnxruntime-genai": version, "numpy": "2"}}}
@@ -77,6 +81,7 @@ def test_changed_packages_are_named(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_cell_without_a_metric_is_compared_by_the_others(tmp_path: Path) -> None:
     found = twins(tmp_path, loads=ONE_LOAD, new_tokens=(1,))
     assert {one.metric for one in found.differences} == {"ttft_ms"}
@@ -92,6 +97,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     return compared(FakeRun(loads=[load]), FakeRun(loads=[load], end=None), tmp_path_factory.mktemp("hostile"))
 
 
+@pytest.mark.slow
 def test_the_lines_are_plain_text_of_any_encoding(hostile: Comparison) -> None:
     assert "\n".join(lines(comparison_view(hostile))).isascii()
 
@@ -123,6 +129,7 @@ def test_thousands_of_cells_leave_the_terminal_readable(tmp_path: Path) -> None:
     assert "more rows left out" in markdown(comparison_view(found))
 
 
+@pytest.mark.slow
 def test_cells_that_are_called_come_first(tmp_path: Path) -> None:
     loads = [Load("ort-genai", "CPU", precision) for precision in ("int4", "int8", "fp32")]
     found = compared(FakeRun(loads=loads, blocks=9), FakeRun(loads=loads, blocks=9), tmp_path)
@@ -132,6 +139,7 @@ def test_cells_that_are_called_come_first(tmp_path: Path) -> None:
     assert called_first(view.rows)[0] is view.rows[-1]
 
 
+@pytest.mark.slow
 def test_the_largest_change_is_named_with_its_interval(tmp_path: Path) -> None:
     found = twins(tmp_path, loads=ONE_LOAD, blocks=9)
     slower = Difference("ttft_ms", 1, 2, Contrast(Estimate(1.5, 1.4, 1.6, 9), 0.0), "slower")
@@ -151,12 +159,14 @@ def test_a_run_without_an_end_is_called_so(hostile: Comparison) -> None:
     assert "still being written or was killed" in "\n".join(lines(comparison_view(hostile)))
 
 
+@pytest.mark.slow
 def test_one_block_claims_nothing_and_says_so(tmp_path: Path) -> None:
     found = twins(tmp_path, loads=ONE_LOAD, blocks=1)
     assert {one.verdict for cell in found.heads[0].cells for one in cell.differences} == {"inconclusive"}
     assert "one block gives no interval" in "\n".join(lines(comparison_view(found)))
 
 
+@pytest.mark.slow
 def test_runs_without_a_common_cell_say_so(tmp_path: Path) -> None:
     loads = [Load("ort-genai", "CPU", precision) for precision in ("int4", "int8")]
     said = "\n".join(lines(comparison_view(compared(FakeRun(loads=loads[:1]), FakeRun(loads=loads[1:]), tmp_path))))
@@ -212,6 +222,7 @@ def test_what_cannot_be_is_refused_in_one_line(
     assert (said in told, told.count("\n")) == (True, 1)
 
 
+@pytest.mark.slow
 def test_another_model_is_refused_unless_it_is_forced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     results = tmp_path / "results"
     other = FakeRun(loads=ONE_LOAD)
@@ -223,6 +234,7 @@ def test_another_model_is_refused_unless_it_is_forced(tmp_path: Path, capsys: py
     assert ("would mean nothing" in told.err, "DIFFERENT model" in told.out) == (True, True)
 
 
+@pytest.mark.slow
 def test_runs_in_which_nothing_was_measured_are_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runs = []
     for name in ("base", "head"):
@@ -233,6 +245,7 @@ def test_runs_in_which_nothing_was_measured_are_an_error(tmp_path: Path, capsys:
     assert "neither run measured anything" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", ["base", "head"])
 def test_a_run_without_any_result_leaves_the_others_cells_comparison_view(
     tmp_path: Path, broken: str, capsys: pytest.CaptureFixture[str]
@@ -262,6 +275,7 @@ def test_a_copy_of_a_run_is_the_same_run(tmp_path: Path, capsys: pytest.CaptureF
     assert "cannot be compared with itself" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("flags", "said"), [([], "between 5 earlier runs"), (["--no-history"], "cover the blocks only")]
 )
@@ -277,6 +291,7 @@ def test_what_the_intervals_cover_is_said(
     assert said in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_an_unreadable_run_is_no_history_and_no_obstacle(tmp_path: Path) -> None:
     small = FakeRun(loads=[Load("ort-genai", "CPU", "int4")], prompt_tokens=(8,))
     for name in ("base", "head"):

@@ -42,6 +42,7 @@ def made(comparison: Comparison) -> str:
     return page(comparison_view(comparison))
 
 
+@pytest.mark.slow
 def test_the_page_is_well_formed(made: str) -> None:
     tags = Tags(made)
     assert (tags.balanced, tags.open) == (True, [])
@@ -89,6 +90,7 @@ def test_what_changed_and_what_one_run_alone_has_is_listed(made: str) -> None:
     )
 
 
+@pytest.mark.slow
 def test_foreign_names_stay_text(tmp_path: Path) -> None:
     loads = [Load("<script>alert(1)</script>", "CPU", "int4")]
     there, here = (
@@ -103,6 +105,7 @@ def test_a_comparison_without_a_common_cell_has_a_page() -> None:
     assert "Nothing can be compared" in visible(page(comparison_view(compare(there, [here], 0.03))))
 
 
+@pytest.mark.slow
 def test_a_page_of_thousands_of_cells_shows_so_many_and_says_so() -> None:
     there, here = (made_run(name, [made_cell([1.0, 1.1], n) for n in range(1, 1001)]) for name in ("base", "head"))
     made = page(comparison_view(compare(there, [here], 0.03)))

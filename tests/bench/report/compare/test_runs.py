@@ -37,6 +37,7 @@ def test_a_run_is_no_part_of_its_own_history(tmp_path: Path) -> None:
     assert runs_known(tmp_path, write(tmp_path)[-1]) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [

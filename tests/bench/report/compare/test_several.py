@@ -347,6 +347,7 @@ def command(tmp_path: Path) -> Command:
     return lambda *arguments: main([*arguments, *folders])
 
 
+@pytest.mark.slow
 def test_all_heads_share_one_folder(command: Command, tmp_path: Path) -> None:
     assert command("base", "one", "two", "three") == 0
     (folder,) = (path for path in (tmp_path / "out").iterdir() if path.is_dir())
@@ -354,6 +355,7 @@ def test_all_heads_share_one_folder(command: Command, tmp_path: Path) -> None:
     assert {path.name for path in folder.iterdir()} == {"compare.html", "compare.md", "compare.json"}
 
 
+@pytest.mark.slow
 def test_other_heads_have_another_folder(command: Command, tmp_path: Path) -> None:
     assert (command("base", "one", "two"), command("base", "one", "three")) == (0, 0)
     assert len([path for path in (tmp_path / "out").iterdir() if path.is_dir()]) == 2
@@ -366,6 +368,7 @@ def test_a_run_that_is_named_twice_is_taken_once(command: Command, capsys: pytes
     assert "2 runs compared with base" in told.out
 
 
+@pytest.mark.slow
 def test_one_head_of_another_model_stops_all_and_is_named(
     command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -385,6 +388,7 @@ def test_a_glob_of_what_is_no_run_says_so(command: Command, tmp_path: Path, caps
     assert ("matches 1 file or folder and no run" in first, "there is no run none*" in second) == (True, True)
 
 
+@pytest.mark.slow
 def test_a_head_without_a_result_leaves_the_others_alone(
     command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -397,6 +401,7 @@ def test_a_head_without_a_result_leaves_the_others_alone(
     assert command("broken", "broken2") == 1
 
 
+@pytest.mark.slow
 def test_nothing_in_any_run_is_an_error(command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     broken = FakeRun(**SMALL)
     broken.break_cells("", "failed", "nothing works")
@@ -416,6 +421,7 @@ def test_a_newer_run_among_the_heads_is_refused_by_name(
     assert ("two" in said, "update AIPC Bench" in said) == (True, True)
 
 
+@pytest.mark.slow
 def test_one_generation_in_each_run_claims_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runs = [str(FakeRun(**SMALL, blocks=1, repeats=1).write(tmp_path, name)) for name in ("base", "one", "two")]
     assert main([*runs, "--reports-dir", str(tmp_path / "out")]) == 0
@@ -423,6 +429,7 @@ def test_one_generation_in_each_run_claims_nothing(tmp_path: Path, capsys: pytes
     assert ("one block gives no interval" in said, "slower:" in said) == (True, False)
 
 
+@pytest.mark.slow
 def test_a_run_of_two_variants_among_others_is_a_run_like_them(tmp_path: Path) -> None:
     ab = ab_run(tmp_path)
     ordinary = FakeRun(loads=[Load("openvino-genai", "CPU", "int4")], prompt_tokens=(32,)).write(tmp_path, "ordinary")

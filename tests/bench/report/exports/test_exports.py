@@ -54,6 +54,7 @@ def summary(report: ReportPaths) -> dict[str, Any]:
     return value
 
 
+@pytest.mark.slow
 def test_csv_has_one_row_per_planned_cell(report: ReportPaths) -> None:
     assert len({row["cell_key"] for row in rows(report)}) == len(rows(report)) == 24
 
@@ -149,6 +150,7 @@ def test_markdown_fits_a_step_summary(fake_run: MakeRun, tmp_path: Path) -> None
     assert len(summary_markdown(view_run(analysis)).encode("utf-8")) < 2**20
 
 
+@pytest.mark.slow
 def test_markdown_of_many_failures_fits_a_step_summary(fake_run: MakeRun, tmp_path: Path) -> None:
     analysis = analyse_run(open_run(fake_run(loads=[Load("ort-genai", "CPU", "int4")]).write(tmp_path)))
     load = analysis.loads[0]
@@ -339,6 +341,7 @@ def test_the_table_escapes_what_comes_from_data(fake_run: MakeRun, tmp_path: Pat
 FOUND = {"severity": "warning", "message": "42 %", "advice": "Close them.", "seen_at": datetime(2026, 1, 1, tzinfo=UTC)}
 
 
+@pytest.mark.slow
 def test_rows_tell_what_the_guard_found(fake_run: MakeRun, tmp_path: Path) -> None:
     run = fake_run(loads=[Load("ort-genai", "CPU", "int4")], prompt_tokens=(32, 128))
     first = run.cells[0].key
@@ -359,6 +362,7 @@ def test_rows_of_a_quiet_run_have_no_findings(report: ReportPaths) -> None:
     assert {(row["findings"], row["run_findings_severity"]) for row in rows(report)} == {("", "")}
 
 
+@pytest.mark.slow
 def test_rows_tell_what_counters_said_and_are_blank_where_there_was_none(fake_run: MakeRun, tmp_path: Path) -> None:
     counters = {"energy_j": 6.4, "energy_source": "RAPL package-0", "gpu_busy_ns": 0}
     run = fake_run(loads=[Load("ort-genai", "CPU", "int4")], prompt_tokens=(32,), counters=counters)
@@ -397,6 +401,7 @@ def test_two_that_write_at_once_do_not_tear_a_file(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
 
 
+@pytest.mark.slow
 def test_the_verdict_has_its_share_in_every_export(fake_run: MakeRun, tmp_path: Path) -> None:
     run = fake_run(loads=[Load("ort-genai", "CPU", "int4")], prompt_tokens=(32,), more={"device_share": 0.934})
     report = render(run.write(tmp_path / "results"), tmp_path / "reports")

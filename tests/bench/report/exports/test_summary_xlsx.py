@@ -58,6 +58,7 @@ def report(fake_run: Callable[..., Any], tmp_path_factory: pytest.TempPathFactor
     return render(run.write(tmp_path / "results"), tmp_path / "reports")
 
 
+@pytest.mark.slow
 def test_it_has_the_cells_of_the_json_with_what_was_not_measured_empty(report: ReportPaths) -> None:
     rows = json.loads(report.summary_json.read_text("utf-8"))["cells"]
     expected = [{name: held for name, held in row.items() if held not in (None, "")} for row in rows]

@@ -20,6 +20,8 @@ from bench.report.fleet.fleet_words import moves, rule
 from tests.support.fleets import LOADS, LUNAR, METEOR, large_fleet, write_lab, write_machine_run
 from tests.support.markup import NO_TURKISH, Visible, left_in_english, visible
 
+pytestmark = pytest.mark.slow
+
 FILES = {"fleet.html", "fleet.md", "fleet.csv", "fleet.json"}
 
 
@@ -48,7 +50,6 @@ def rows(files: dict[str, str]) -> list[dict[str, str]]:
     return list(csv.DictReader(files["fleet.csv"].splitlines()))
 
 
-@pytest.mark.slow
 def test_a_fleet_has_four_files_and_an_entry_in_the_index(lab: Path, tmp_path: Path) -> None:
     assert told(lab, tmp_path).keys() == FILES
     assert "fleet/fleet.html" in (tmp_path / "index.html").read_text("utf-8")
@@ -123,14 +124,12 @@ def test_no_number_of_a_turkish_page_has_a_decimal_point(turkish: dict[str, str]
     assert [one for one in said if re.search(r"\d\.\d", versions.sub("", one))] == []
 
 
-@pytest.mark.slow
 def test_names_and_labels_of_machines_are_left_out_of_a_redacted_page(lab: Path, tmp_path: Path) -> None:
     files = told(lab, tmp_path, "--redact", folder="fleet-redacted")
     assert [name for name, text in files.items() if "nuc-" in text or "driver-beta" in text] == []
     assert {one["machine_name"] for one in rows(files)} == {LUNAR, METEOR, "3" * 16}
 
 
-@pytest.mark.slow
 def test_a_dataset_says_what_the_runs_say_that_it_was_collected_from(
     lab: Path, english: dict[str, str], tmp_path: Path
 ) -> None:

@@ -64,6 +64,7 @@ def nights(tmp_path: Path) -> Path:
     return results
 
 
+@pytest.mark.slow
 def test_a_change_is_found_between_the_runs_where_it_happened(upgrade: dict[str, Any]) -> None:
     assert [(turn["before"], turn["after"]) for turn in upgrade["turns"]] == [(run_id(5), run_id(6))]
 
@@ -327,6 +328,7 @@ def test_a_headline_that_is_too_long_ends_with_a_whole_word(tmp_path: Path) -> N
     assert value["answer"][0].startswith(f"{headline.removesuffix(' …')} ")
 
 
+@pytest.mark.slow
 def test_prompts_that_come_back_are_no_new_ones(nights: Path, tmp_path: Path) -> None:
     for night in (2, 3):
         write_night(nights, night, loads=[Load("ort-genai", "CPU", "int4")])

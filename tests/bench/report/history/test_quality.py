@@ -107,6 +107,7 @@ def test_in_turkish_nothing_is_said_in_english(known: Any) -> None:
         assert (left_in_english(page(found)), told) == ([], [])
 
 
+@pytest.mark.slow
 def test_stored_runs_have_a_series_for_each_load(tmp_path: Path) -> None:
     load = Load("ort-genai", "CPU", "int4")
     for night, ratio in enumerate((1.0, 1.0, 1.2)):
