@@ -218,19 +218,14 @@ def measure(session: nox.Session) -> None:
         wanted = needs(python, session.posargs)
         making.begin(wanted)
         if any(one.name == CONVERSION for one in wanted) and "python" in making.outcome(CONVERSION) and making.at_work:
-            convert_meanwhile(session, python, making)
+            # What fails ahead fails again in the run, which says so.
+            ahead = [python, "-m", "bench.commands", "ahead", *session.posargs]
+            conversion = json.dumps({CONVERSION: making.outcome(CONVERSION)})
+            if child.run_quietly(ahead, {"AIPC_BENCH_VENVS": conversion}, making.lines.show) == INTERRUPTED:
+                raise SystemExit(INTERRUPTED)
         made = making.outcomes(wanted)
     suites = "bench/" if Path.cwd() == ROOT else str(ROOT / "bench")
     finish(session, python, "-m", "pytest", suites, *session.posargs, made=made)
-
-
-def convert_meanwhile(session: nox.Session, python: str, making: install.Installation) -> None:
-    """Convert what a sweep needs while stacks are installed; what fails fails again in the run, which says so."""
-    command = [python, "-m", "bench.commands", "ahead", *session.posargs]
-    made = {CONVERSION: making.outcome(CONVERSION)}
-    status = child.run_quietly(command, {"AIPC_BENCH_VENVS": json.dumps(made)}, making.lines.show)
-    if status == INTERRUPTED:
-        raise SystemExit(status)
 
 
 def asks_for_help(arguments: Iterable[str]) -> bool:

@@ -128,13 +128,9 @@ def command_line(parts: Iterable[str], *, windows: bool = _HERE) -> str:
 
 def quoted(part: str, *, windows: bool = _HERE) -> str:
     """One argument, in quotation marks where it needs them."""
-    if windows:
-        return _for_windows(part)
-    # A shell opens the home folder only where it is not quoted.
-    return f"~/{shlex.quote(part[2:])}" if part.startswith("~/") else shlex.quote(part)
-
-
-def _for_windows(part: str) -> str:
+    if not windows:
+        # A shell opens the home folder only where it is not quoted.
+        return f"~/{shlex.quote(part[2:])}" if part.startswith("~/") else shlex.quote(part)
     # PowerShell takes a flag apart at its first full stop.
     if _PLAIN.fullmatch(part) and not (part.startswith("-") and "." in part):
         return part

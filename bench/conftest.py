@@ -176,11 +176,12 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     interrupted = bench.stopper.requested or exitstatus == pytest.ExitCode.INTERRUPTED
     closing = session.config.stash.setdefault(_CLOSING, [])
     try:
-        bench.finish(_reason(session, interrupted=interrupted))
+        cut = session.shouldfail or session.shouldstop
+        bench.finish("interrupted" if interrupted else "stopped" if cut else "finished")
     except BenchError as error:
         closing.append(f"error: {error}")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    closing.extend(_report(session, bench, bench.folder))
+    closing.extend(_report(session, bench))
     if failure := bench.strict_failure():
         closing.append(failure)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -192,17 +193,11 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-def _reason(session: pytest.Session, *, interrupted: bool) -> str:
-    if interrupted:
-        return "interrupted"
-    return "stopped" if session.shouldfail or session.shouldstop else "finished"
-
-
-def _report(session: pytest.Session, bench: BenchSession, folder: Path) -> list[str]:
+def _report(session: pytest.Session, bench: BenchSession) -> list[str]:
     """The lines about the report, and of an A/B run about the comparison of its variants, or why there is none."""
     from bench.report.redact import of_this_machine, shown_path, shown_text  # noqa: PLC0415 - for the end, as below
 
-    options = bench.options
+    options, folder = bench.options, bench.writer.path
     private = of_this_machine(options.results_dir, options.reports_dir) if options.redact else None
     try:
         from bench.report.compare.comparison_exports import write_variants  # noqa: PLC0415 - draws charts

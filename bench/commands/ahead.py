@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from backends.process import end_with_harness
-from bench.cli import command_line
+from bench.cli import INTERRUPTED, command_line
 from bench.commands import say
 from bench.errors import BenchError
 from bench.plan.flags import raw_values
@@ -42,5 +42,5 @@ def main(arguments: Sequence[str]) -> int:
     except BenchError as error:
         return error.exit_status
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     return 0

@@ -17,10 +17,7 @@ def main(arguments: Sequence[str]) -> int:
     asked = _parser().parse_args(arguments)
     if asked.sbom is not None:
         return _write_sboms(asked.sbom)
-    return _look_up(["-s", "osv", *(["--osv-url", asked.osv_url] if asked.osv_url else [])])
-
-
-def _look_up(options: Sequence[str]) -> int:
+    options = ["-s", "osv", *(["--osv-url", asked.osv_url] if asked.osv_url else [])]
     packages, known = locked_packages(), judgements()
     used, open_faults = set(), 0
     for fault in faults_of(packages, options):

@@ -22,6 +22,7 @@ class Kept:
 
     Args:
         lock: the name of the lock under which it may be removed.
+        changed_s: when it was changed last, in seconds since 1970.
         kind: the artifact's format, or ``interrupted`` for the rest of a conversion or download.
     """
 
@@ -31,11 +32,12 @@ class Kept:
     model: str
     precision: str
     bytes: int
+    changed_s: float
 
     @property
     def line(self) -> str:
         """The folder with its size and age."""
-        minutes = max(0.0, time.time() - self.path.stat().st_mtime) / 60
+        minutes = max(0.0, time.time() - self.changed_s) / 60
         age = f"{minutes:.0f} min" if minutes < 60 else f"{minutes / 60:.0f} h"
         age = age if minutes < 24 * 60 else f"{minutes / 60 / 24:.0f} d"
         what = f"{self.kind:<12} {self.model:<24} {self.precision:<5}"
@@ -100,7 +102,10 @@ def _folders(parent: Path) -> list[Path]:
 
 
 def _kept(folder: Path, lock: str, kind: str | None = None) -> Kept:
-    manifest = read_manifest(folder)
+    manifest, changed_s = read_manifest(folder), time.time()
+    # A conversion that has just ended takes its folder away.
+    with suppress(OSError):
+        changed_s = folder.stat().st_mtime
     return Kept(
         path=folder,
         lock=lock,
@@ -108,4 +113,5 @@ def _kept(folder: Path, lock: str, kind: str | None = None) -> Kept:
         model=manifest.get("model") or "-",
         precision=manifest.get("precision") or "-",
         bytes=_bytes(folder),
+        changed_s=changed_s,
     )

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from bench.cli import INTERRUPTED, Parser, command
-from bench.dataset.collect import Outcome, collect
+from bench.dataset.collect import collect
 from bench.prepare.cache import cache_root
 
 
@@ -17,31 +17,25 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print(f"interrupted: {asked.into} is as it was before", file=sys.stderr)
         return INTERRUPTED
-    print(_summary(outcome, asked.into))
-    return 1 if outcome.refused else 0
-
-
-def _say(what: str, line: str) -> None:
-    print(f"{what:<10} {line}", file=sys.stderr if what == "refused" else sys.stdout)
-
-
-def _summary(outcome: Outcome, into: str) -> str:
     counts = {
         "taken": outcome.taken,
         "known already": outcome.known,
         "for later": outcome.later,
         "refused": outcome.refused,
     }
-    said = ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "nothing"
-    without = f"\nnote       {outcome.unproven} of these have no digests.json: nothing tells whether they were changed"
-    manifest = outcome.manifest
-    size = sum(file.bytes for file in manifest.files.values()) / 1e6
-    machines = len({run.machine for run in manifest.runs.values()})
-    return (
-        f"runs       {said}{without if outcome.unproven else ''}\n"
-        f"dataset    {into}: runs: {len(manifest.runs)}, machines: {machines}, "
-        f"files: {len(manifest.files)} with {size:.1f} MB"
+    print(f"runs       {', '.join(f'{count} {what}' for what, count in counts.items() if count) or 'nothing'}")
+    if outcome.unproven:
+        print(f"note       {outcome.unproven} of these have no digests.json: nothing tells whether they were changed")
+    runs, files = outcome.manifest.runs.values(), outcome.manifest.files.values()
+    print(
+        f"dataset    {asked.into}: runs: {len(runs)}, machines: {len({run.machine for run in runs})}, "
+        f"files: {len(files)} with {sum(file.bytes for file in files) / 1e6:.1f} MB"
     )
+    return 1 if outcome.refused else 0
+
+
+def _say(what: str, line: str) -> None:
+    print(f"{what:<10} {line}", file=sys.stderr if what == "refused" else sys.stdout)
 
 
 def _parser() -> Parser:

@@ -22,7 +22,7 @@ from bench.plan.cells import digest
 from bench.report.compare.comparison_exports import THRESHOLD, write_comparison
 from bench.report.compare.comparison_words import heading, refusal
 from bench.report.language import speaking
-from bench.report.redact import Private, shown_text
+from bench.report.redact import shown_text
 from bench.store.lookup import find_runs, named_again
 from bench.store.reader import StoredRun
 
@@ -30,35 +30,30 @@ from bench.store.reader import StoredRun
 @command
 def main(arguments: Sequence[str]) -> int:
     """Compare, say it, write it; returns the exit status."""
+    analyses = Analyses()
     with asked_for(_parser(), arguments) as (asked, private):
-        print_lines(_compare(asked, private))
+        base, *heads = find_runs(asked.runs, asked.results_dir, analyses.of, lambda why: print_left_out(why, private))
+        comparison = _compared(base, heads, asked, analyses)
+        if heads and not asked.force and (why := refusal(comparison)):
+            raise UsageError(why)
+        for run_id in named_again(asked.runs, asked.results_dir) if heads else ():
+            note = f"note: {run_id} is named more than once and taken once"
+            print(one_line(shown_text(note, private)), file=sys.stderr)
+        _refuse_nothing(comparison)
+        with speaking(asked.lang):
+            print_lines(write_comparison(comparison, asked.reports_dir / _folder(base, heads), private))
     return 0
 
 
-def _compare(asked: Namespace, private: Private | None) -> list[str]:
-    analyses = Analyses()
-    base, *heads = find_runs(asked.runs, asked.results_dir, analyses.of, lambda error: print_left_out(error, private))
-    if heads:
-        comparison = _compared(base, heads, asked, analyses)
-        if not asked.force and (why := refusal(comparison)):
-            raise UsageError(why)
-        for run_id in named_again(asked.runs, asked.results_dir):
-            note = f"note: {run_id} is named more than once and taken once"
-            print(one_line(shown_text(note, private)), file=sys.stderr)
-    else:
-        analysis = analyses.of(base)
-        if not has_variants(analysis):
-            raise UsageError("a run cannot be compared with itself: name two different runs, the base first")
-        comparison = compare_variants(analysis, asked.threshold, asked.quality_tolerance)
-    _refuse_nothing(comparison)
-    with speaking(asked.lang):
-        return write_comparison(comparison, asked.reports_dir / _folder(base, heads), private)
-
-
 def _compared(base: StoredRun, heads: Sequence[StoredRun], asked: Namespace, analyses: Analyses) -> Comparison:
+    """Runs with the first one; without others the variants of that."""
     there, here = analyses.of(base), [analyses.of(head) for head in heads]
-    histories = [None if asked.no_history else known_variation(asked.results_dir, one, analyses) for one in here]
-    return compare(there, here, asked.threshold, histories, asked.quality_tolerance)
+    if here:
+        histories = [None if asked.no_history else known_variation(asked.results_dir, one, analyses) for one in here]
+        return compare(there, here, asked.threshold, histories, asked.quality_tolerance)
+    if not has_variants(there):
+        raise UsageError("a run cannot be compared with itself: name two different runs, the base first")
+    return compare_variants(there, asked.threshold, asked.quality_tolerance)
 
 
 def _refuse_nothing(comparison: Comparison) -> None:

@@ -1,6 +1,6 @@
 """``python -m bench.commands doctor``: each device that each stack has here, and what is missing for the others."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.cli import Parser, command
@@ -17,7 +17,7 @@ from bench.plan.flags import add_flags
 from bench.plan.options import resolve_options
 from bench.plan.venvs import Venvs
 from bench.run.doctor.diagnose import diagnose, full_lines, system_lines, usable_line
-from bench.run.doctor.probe import Stack, probe, stacks_of
+from bench.run.doctor.probe import probe, stacks_of
 from bench.run.doctor.system import system_facts
 from bench.run.guard.before import check_machine, judge_environment
 from bench.run.guard.found import line
@@ -38,31 +38,23 @@ def main(arguments: Sequence[str]) -> int:
     stacks = [stack for name in names for stack in stacks_of(BACKENDS[name], venvs, options.devices)]
     for text in full_lines([one for asked in probe(stacks) for one in diagnose(asked, system)]):
         print(text)
-    for text in _lock_lines(stacks):
-        print(text)
-    return 0
-
-
-def _lock_lines(stacks: Iterable[Stack]) -> Iterator[str]:
-    """The environments of which not all was installed by the hashes of a lock file, with the reason."""
     for stack in stacks:
-        if (python := stack.venv.python) is not None and not (found := locked(python))["locked"]:
-            yield f"packages   {stack.spec.name}, {' '.join(stack.families)}: {found['unlocked_reason']}"
+        # Of an environment whose packages were not all installed by the hashes of a lock file, the reason.
+        if (python := stack.venv.python) is not None and not (told := locked(python))["locked"]:
+            print(f"packages   {stack.spec.name}, {' '.join(stack.families)}: {told['unlocked_reason']}")
+    return 0
 
 
 def _machine_lines(usable: Limits) -> list[str]:
     machine, threads = machine_facts(), usable.default_threads
     name, memory = machine["cpu"]["name"], machine["memory_bytes"] / 1e9
+    network = "no network" if (kept := network_kept()) is None else f"the network is open to them ({kept})"
     return [
         f"machine    {name}, {memory:.1f} GB, {machine['os']}, kernel {machine['kernel']}",
         usable_line(usable),
         f"memory     {read_bandwidth(threads) / 1e9:.1f} GB/s read by {threads} threads",
-        f"workers    {_network(network_kept())}; {memory_cap() / 1e9:.1f} GB of memory at most, on the CPU",
+        f"workers    {network}; {memory_cap() / 1e9:.1f} GB of memory at most, on the CPU",
     ]
-
-
-def _network(kept: str | None) -> str:
-    return "no network" if kept is None else f"the network is open to them ({kept})"
 
 
 def _parser() -> Parser:

@@ -1,7 +1,6 @@
 """``python -m bench.commands fleet_report [RUN …]``: the machines of a lab side by side, on one page."""
 
 import sys
-from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -25,30 +24,26 @@ from bench.store.reader import open_run
 def main(arguments: Sequence[str]) -> int:
     """Read, write and print; returns the exit status."""
     with asked_for(_parser(), arguments) as (asked, private):
-        print_lines(_report(asked, private))
+        from bench.report.fleet.fleet_page import page  # noqa: PLC0415 - matplotlib and jinja2 take a second
+
+        folders = find_folders(asked.runs, asked.results_dir) if asked.runs else all_folders(asked.results_dir)
+        alone = {*find_folders([name for name in asked.runs if not is_glob(name)], asked.results_dir)}
+        known = machine_names(asked.results_dir)
+        wanted = Wanted(asked.base, asked.model, asked.prompt_tokens, asked.new_tokens, asked.batch_size)
+        machines = _by_machine(folders, alone, private)
+        if asked.label is not None:
+            machines = _labelled(machines, known, asked.label)
+        # Names of machines may be those of people and rooms.
+        fleet = read_fleet(machines, {} if private else known, wanted, asked.newest, asked.threshold)
+        view = view_fleet(fleet, wanted)
+        folder = asked.reports_dir / "fleet"
+        if private is not None:
+            view, folder = redacted(view, private), redacted_folder(folder, private)
+        with speaking(asked.lang):
+            files = {"fleet.md": markdown(view), "fleet.csv": as_csv(view), "fleet.json": as_json(view)}
+            files["fleet.html"] = page(view, files["fleet.csv"])
+            print_lines([*lines(view), "", *publish(folder, files, "fleet.html", private)])
     return 0
-
-
-def _report(asked: Namespace, private: Private | None) -> list[str]:
-    from bench.report.fleet.fleet_page import page  # noqa: PLC0415 - matplotlib and jinja2 take a second
-
-    folders = find_folders(asked.runs, asked.results_dir) if asked.runs else all_folders(asked.results_dir)
-    alone = {*find_folders([name for name in asked.runs if not is_glob(name)], asked.results_dir)}
-    known = machine_names(asked.results_dir)
-    wanted = Wanted(asked.base, asked.model, asked.prompt_tokens, asked.new_tokens, asked.batch_size)
-    machines = _by_machine(folders, alone, private)
-    if asked.label is not None:
-        machines = _labelled(machines, known, asked.label)
-    # Names of machines may be those of people and rooms.
-    fleet = read_fleet(machines, {} if private else known, wanted, asked.newest, asked.threshold)
-    view = view_fleet(fleet, wanted)
-    folder = asked.reports_dir / "fleet"
-    if private is not None:
-        view, folder = redacted(view, private), redacted_folder(folder, private)
-    with speaking(asked.lang):
-        files = {"fleet.md": markdown(view), "fleet.csv": as_csv(view), "fleet.json": as_json(view)}
-        files["fleet.html"] = page(view, files["fleet.csv"])
-        return [*lines(view), "", *publish(folder, files, "fleet.html", private)]
 
 
 def _by_machine(folders: Sequence[Path], alone: set[Path], private: Private | None) -> dict[str, list[Path]]:
@@ -59,9 +54,8 @@ def _by_machine(folders: Sequence[Path], alone: set[Path], private: Private | No
     found: dict[str, list[tuple[str, Path]]] = {}
     machines, seen = Machines({}), set[str]()
     for folder in folders:
-        held = _held(folder)
-        if held is not None:
-            place = folder.name, held
+        if not (folder / "run.json").is_file() and is_dataset(folder.parent):
+            place = folder.name, open_dataset(folder.parent).held(folder.name).machine
         else:
             try:
                 run = open_run(folder)
@@ -91,13 +85,6 @@ def _labelled(
         there = sorted({one for own in labels.values() for one in own})
         raise UsageError(f"--label {label}: no machine has it in {MACHINES}; there is {', '.join(there) or 'none'}")
     return found
-
-
-def _held(folder: Path) -> str | None:
-    """The machine of a run of a dataset; ``None`` of a run with a folder of its own."""
-    if (folder / "run.json").is_file() or not is_dataset(folder.parent):
-        return None
-    return open_dataset(folder.parent).held(folder.name).machine
 
 
 def _positive(text: str) -> int:

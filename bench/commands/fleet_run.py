@@ -22,8 +22,8 @@ from bench.commands import fleet, gate, say
 from bench.commands.fleet_scheduler import DASHBOARD
 from bench.commands.stored_runs import add_reports_folder
 from bench.dataset.collect import collect
-from bench.errors import BenchError, MachineError, StoreError, UsageError, cause
-from bench.fleet.connection import HERE, address_of, connect, security_for
+from bench.errors import BenchError, MachineError, UsageError, cause
+from bench.fleet.connection import HERE, address_of, configure, connect, security_for
 from bench.fleet.desk import ALL, Desk, Machine, Request
 from bench.fleet.scheduler import serve
 from bench.plan import values
@@ -42,6 +42,8 @@ _WORST = (INTERRUPTED, UsageError.exit_status, BenchError.exit_status, _CANNOT_T
 _KEPT = 10
 """How many earlier runs of a machine its gate takes, the newest."""
 _LOOKED_AT = 100
+_KEPT_BY_AGAIN = ("scheduler", "certs", "into", "reports_dir", "folder")
+"""Options without which ``--again`` would ask elsewhere, or collect elsewhere."""
 _OF_THE_MACHINE = ("results_dir", "reports_dir", "cache_dir", "open", "resume", "shared")
 """Options of ``bench`` that are a machine's own affair."""
 
@@ -59,22 +61,16 @@ def main(arguments: Sequence[str]) -> int:
     desk.choose(wanted)
     _keep(asked.folder, request, [one.name for one in desk.machines])
     say(f"request    {request.id} to {', '.join(one.name for one in desk.machines)}")
-    return _measured(desk, collection, asked.prepare_once)
-
-
-def _measured(desk: Desk, collection: Collection, source: str | None) -> int:
     try:
-        if source is not None:
-            desk.prepare(source)
+        if asked.prepare_once is not None:
+            desk.prepare(asked.prepare_once)
         desk.measure()
     except KeyboardInterrupt:
-        again = command_line(["nox", "-s", "fleet", "--", "run", "--again", desk.request.id])
         say(
             f"interrupted: {collection.taken} of {len(desk.machines)} machines are collected; machines that had begun "
-            f"go on with it, and `{again}` picks up what they have measured"
+            f"go on with it, and `{collection.again}` picks up what they have measured"
         )
         return INTERRUPTED
-    collection.take_rest()
     return collection.finish(desk.machines)
 
 
@@ -83,9 +79,15 @@ class Collection:
 
     def __init__(self, asked: Namespace, request: Request) -> None:
         self._asked = asked
-        self._request = request
         self._waiting: list[tuple[Machine, Mapping[str, Any]]] = []
         self.taken = 0
+        parser, own = _parser(), ["--again", request.id]
+        for name in _KEPT_BY_AGAIN:
+            given = getattr(asked, name, None)
+            if given is not None and given != parser.get_default(name):
+                own += [f"--{name.replace('_', '-')}", str(given)]
+        self.again = command_line(["nox", "-s", "fleet", "--", "run", *own])
+        """The command that asks for the same once more, at the same scheduler and into the same dataset."""
 
     @staticmethod
     def said(what: str, line: str) -> None:
@@ -105,27 +107,15 @@ class Collection:
             return
         try:
             self._collect(machine, answer)
-        except BenchError as error:
-            say(f"{machine.name:<10} not collected yet: {error}")
+        except (BenchError, OSError) as error:
+            say(f"{machine.name:<10} not collected yet: {cause(error)}")
             self._waiting.append((machine, answer))
-
-    def take_rest(self) -> None:
-        """Collect once more what could not be, such as while another process wrote the dataset."""
-        for machine, answer in self._waiting:
-            try:
-                self._collect(machine, answer)
-            except BenchError as error:
-                machine.why_not = f"its run is not collected: {error}; it has it, and `--again {self._request.id}` asks"
-                say(f"{machine.name:<10} {machine.why_not}")
 
     def _collect(self, machine: Machine, answer: Mapping[str, Any]) -> None:
         into = self._asked.into
         with tempfile.TemporaryDirectory(prefix="aipc-bench-fleet-", ignore_cleanup_errors=True) as folder:
             file = Path(folder, f"{machine.name}.zip")
-            try:
-                file.write_bytes(answer["run"])
-            except OSError as error:
-                raise StoreError(f"cannot write to {folder}: {error.strerror or error}") from error
+            file.write_bytes(answer["run"])
             # A run that was stopped and carried on with has other files than before.
             outcome = collect([str(file)], into, self.said, cache_root(), again=True)
         if outcome.refused or outcome.later:
@@ -136,13 +126,30 @@ class Collection:
             _name_machine(Path(into), machine, outcome.manifest.runs[answer["run_id"]].machine)
 
     def finish(self, machines: Sequence[Machine]) -> int:
-        """Judge each machine's run where there are earlier ones, draw the page; returns the worst exit status."""
+        """Judge each machine's run where there are earlier ones, draw the page; returns the worst exit status.
+
+        What could not be collected, such as while another process wrote the dataset, is tried once more before.
+        """
+        for machine, answer in self._waiting:
+            try:
+                self._collect(machine, answer)
+            except (BenchError, OSError) as error:
+                machine.why_not = f"its run is not collected: {cause(error)}"
         statuses = [self._status(one) for one in machines]
         for one, status in zip(machines, statuses, strict=True):
             outcome = one.why_not or ("ok" if status == 0 else f"exit status {status}")
             say(f"{one.name:<10} {outcome}")
+        uncollected = [one for one in machines if one.answer is None] + [one for one, _ in self._waiting if one.why_not]
+        if uncollected:
+            names = ", ".join(one.name for one in uncollected)
+            say(f"note       what {names} measured lies there, and `{self.again}` asks for it")
         if self.taken:
-            statuses.append(self._page())
+            where = ["--results-dir", self._asked.into, "--reports-dir", str(self._asked.reports_dir)]
+            try:
+                statuses.append(_part(fleet.main, "report", *where))
+            except Exception as error:  # noqa: BLE001 - all is collected, and what each machine has is not to be hidden
+                failed = MachineError(f"the page could not be made: {type(error).__name__}: {error}")
+                statuses.append(print_refusal(failed))
         return worst(statuses)
 
     def _status(self, machine: Machine) -> int:
@@ -168,13 +175,6 @@ class Collection:
             return 0
         status = _part(gate.main, *where, "--baseline", *baselines)
         return 0 if status == _CANNOT_TELL and len(baselines) < LEAST_BASELINES else status
-
-    def _page(self) -> int:
-        where = ["--results-dir", self._asked.into, "--reports-dir", str(self._asked.reports_dir)]
-        try:
-            return _part(fleet.main, "report", *where)
-        except Exception as error:  # noqa: BLE001 - all is collected, and what each machine has is not to be hidden
-            return print_refusal(MachineError(f"the page could not be made: {type(error).__name__}: {error}"))
 
 
 def _part(main: Callable[[Sequence[str]], int], *arguments: str) -> int:
@@ -269,20 +269,28 @@ def _scheduler(asked: Namespace) -> tuple[str, Security]:
     """The scheduler that is named; else that of this machine, which is started if there is none."""
     address = address_of(asked.scheduler or HERE)
     security = security_for(address, asked.certs)
+    configure()
     if asked.scheduler is None:
         try:
             connect(address, security).close()
-        except MachineError:
-            started = threading.Event()
+        except MachineError as none:
+            listens, failures = threading.Event(), list[MachineError]()
 
             def said(line: str) -> None:
                 say(line)
-                started.set()
+                listens.set()
 
-            threading.Thread(
-                target=lambda: asyncio.run(serve(address, security, DASHBOARD, said)), daemon=True, name="scheduler"
-            ).start()
-            started.wait(30)
+            def keep() -> None:
+                try:
+                    asyncio.run(serve(address, security, DASHBOARD, said))
+                except MachineError as error:
+                    failures.append(error)
+                    listens.set()
+
+            threading.Thread(target=keep, daemon=True, name="scheduler").start()
+            listens.wait(30)
+            if failures:
+                raise MachineError(f"{none}; and {failures[0]}") from none
     return address, security
 
 

@@ -1,6 +1,7 @@
 """``nox -s fleet -- scheduler``: keep the scheduler that the machines of a lab join."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,10 +21,9 @@ def main(arguments: Sequence[str]) -> int:
     encrypted = asked.certs is not None
     host = asked.host or ("0.0.0.0" if encrypted else "127.0.0.1")  # noqa: S104 - both sides show certificates
     address = address_of(f"{'tls' if encrypted else 'tcp'}://{host}:{asked.port}")
-    dashboard = None if asked.dashboard == "off" else asked.dashboard
-    if dashboard is not None and not is_loopback(dashboard.rpartition(":")[0]):
+    if asked.dashboard is not None and not is_loopback(asked.dashboard.rpartition(":")[0]):
         say("note       the dashboard is not encrypted, and shows everybody who reaches it what is measured where")
-    asyncio.run(serve(address, security_for(address, asked.certs), dashboard, say))
+    asyncio.run(serve(address, security_for(address, asked.certs), asked.dashboard, say))
     return 0
 
 
@@ -37,9 +37,10 @@ def _parser() -> Parser:
     parser.add_argument(
         "--host", metavar="ADDRESS", help="where it listens (default: everywhere with --certs, else 127.0.0.1)"
     )
-    parser.add_argument("--port", type=_port, default=PORT, metavar="N", help=f"(default: {PORT})")
+    parser.add_argument("--port", type=port_number, default=PORT, metavar="N", help=f"(default: {PORT})")
     parser.add_argument(
         "--dashboard",
+        type=_dashboard,
         default=DASHBOARD,
         metavar="HOST:PORT",
         help=f"where the engine's dashboard is shown, unencrypted, or off (default: {DASHBOARD})",
@@ -47,7 +48,21 @@ def _parser() -> Parser:
     return parser
 
 
-def _port(text: str) -> int:
+def port_number(text: str, option: str = "--port") -> int:
+    """The port that an option of the command line names.
+
+    Raises:
+        UsageError: it is none.
+    """
     if not text.isdecimal() or int(text) > 65535:
-        raise UsageError(f"--port: expected a port, got {text!r}")
+        raise UsageError(f"{option}: expected a port, got {text!r}")
     return int(text)
+
+
+def _dashboard(text: str) -> str | None:
+    host, colon, port = text.rpartition(":")
+    if text == "off":
+        return None
+    if not colon or not (is_loopback(host) or re.fullmatch(r"[\w.-]*", host)):
+        raise UsageError(f"--dashboard: expected HOST:PORT, or off, got {text!r}")
+    return f"{host}:{port_number(port, '--dashboard')}"

@@ -11,6 +11,7 @@ from pathlib import Path
 from bench.cli import INTERRUPTED, Parser, add_folder, command
 from bench.commands import say
 from bench.commands.fleet import BENCH
+from bench.commands.fleet_scheduler import port_number
 from bench.errors import UsageError
 from bench.fleet.certificates import NAME
 from bench.fleet.connection import HERE, address_of, security_for
@@ -24,7 +25,12 @@ def main(arguments: Sequence[str]) -> int:
     asked = _parser().parse_args(arguments)
     address = address_of(asked.scheduler)
     security = security_for(address, asked.certs)
-    place = Place(asked.name, tuple(asked.labels), asked.folder, asked.results_dir, *_commands())
+    try:
+        told = json.loads(os.environ[BENCH])
+        bench, models = tuple(told["bench"]), tuple(told["models"])
+    except (LookupError, ValueError, TypeError) as error:
+        raise UsageError(f"{BENCH} does not say what measures: start this by `nox -s fleet -- worker`") from error
+    place = Place(asked.name, tuple(asked.labels), asked.folder, asked.results_dir, bench, models)
     if asked.machine_id is not None:
         os.environ[MACHINE_ID] = asked.machine_id
     try:
@@ -37,15 +43,8 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _commands() -> tuple[tuple[str, ...], tuple[str, ...]]:
-    try:
-        told = json.loads(os.environ[BENCH])
-        return tuple(told["bench"]), tuple(told["models"])
-    except (LookupError, ValueError, TypeError) as error:
-        raise UsageError(f"{BENCH} does not say what measures: start this by `nox -s fleet -- worker`") from error
-
-
 def _parser() -> Parser:
+    own_name = re.sub(r"[^0-9A-Za-z_.-]+", "-", platform.node()).strip("-._").lower()[:63] or "machine"
     parser = Parser(
         prog="nox -s fleet -- worker",
         description="Join a scheduler, and measure what desks ask for, until Ctrl-C. A run that was cut off is carried "
@@ -56,7 +55,7 @@ def _parser() -> Parser:
     )
     parser.add_argument("--certs", type=Path, metavar="DIR", help="the folder of this machine's certificate")
     parser.add_argument(
-        "--name", type=_name, default=_default_name(), metavar="NAME", help="what desks call it (default: %(default)s)"
+        "--name", type=_name, default=own_name, metavar="NAME", help="what desks call it (default: %(default)s)"
     )
     parser.add_argument(
         "--labels",
@@ -66,7 +65,7 @@ def _parser() -> Parser:
         help="what desks group it by, e.g. lunar-lake,driver-beta",
     )
     parser.add_argument(
-        "--port", type=int, default=0, metavar="N", help="where the scheduler reaches this machine (default: any)"
+        "--port", type=port_number, default=0, metavar="N", help="where the scheduler reaches it (default: any)"
     )
     parser.add_argument(
         "--machine-id", metavar="TEXT", help="tells machines apart whose disks were copied, ids included"
@@ -74,10 +73,6 @@ def _parser() -> Parser:
     add_folder(parser, "--folder", "where jobs of desks lie", "fleet")
     add_folder(parser, "--results-dir", "where runs lie", "results")
     return parser
-
-
-def _default_name() -> str:
-    return re.sub(r"[^0-9A-Za-z_.-]+", "-", platform.node()).strip("-._").lower()[:63] or "machine"
 
 
 def _name(text: str) -> str:

@@ -1,7 +1,6 @@
 """``python -m bench.commands history [RUN …]``: all runs of a machine over time, and where their level changed."""
 
 import re
-from argparse import Namespace
 from collections.abc import Sequence
 
 from bench.analyse.read_history import read_history
@@ -11,7 +10,7 @@ from bench.metrics import COMPARED, METRICS
 from bench.report.history.history_exports import as_json, lines, markdown
 from bench.report.index import publish
 from bench.report.language import speaking
-from bench.report.redact import Private, redacted, redacted_folder
+from bench.report.redact import redacted, redacted_folder
 
 _METRICS = {METRICS[key].name.replace("_", "-"): key for key in COMPARED}
 """As they are typed -> as they are called in the analysis."""
@@ -21,26 +20,18 @@ _METRICS = {METRICS[key].name.replace("_", "-"): key for key in COMPARED}
 def main(arguments: Sequence[str]) -> int:
     """Read, write and print; returns the exit status."""
     with asked_for(_parser(), arguments) as (asked, private):
-        print_lines(_history(asked, private))
+        from bench.report.history.history_page import page  # noqa: PLC0415 - matplotlib and jinja2 take a second
+
+        metrics = (_METRICS[asked.metric],) if asked.metric else COMPARED
+        view = read_history(asked.runs, asked.results_dir, asked.machine, asked.threshold, metrics)
+        # A record may hold anything as its machine's id.
+        folder = asked.reports_dir / f"history-{re.sub(r'[^0-9A-Za-z_-]', '_', view.machine_id)[:64]}"
+        if private is not None:
+            view, folder = redacted(view, private), redacted_folder(folder, private)
+        with speaking(asked.lang):
+            files = {"history.json": as_json(view), "history.md": markdown(view), "history.html": page(view)}
+            print_lines([*lines(view), "", *publish(folder, files, "history.html", private)])
     return 0
-
-
-def _history(asked: Namespace, private: Private | None) -> list[str]:
-    from bench.report.history.history_page import page  # noqa: PLC0415 - matplotlib and jinja2 take a second
-
-    metrics = (_METRICS[asked.metric],) if asked.metric else COMPARED
-    view = read_history(asked.runs, asked.results_dir, asked.machine, asked.threshold, metrics)
-    folder = asked.reports_dir / f"history-{folder_name(view.machine_id)}"
-    if private is not None:
-        view, folder = redacted(view, private), redacted_folder(folder, private)
-    with speaking(asked.lang):
-        files = {"history.json": as_json(view), "history.md": markdown(view), "history.html": page(view)}
-        return [*lines(view), "", *publish(folder, files, "history.html", private)]
-
-
-def folder_name(machine_id: str) -> str:
-    """A machine's id as a part of a path; a record may hold anything."""
-    return re.sub(r"[^0-9A-Za-z_-]", "_", machine_id)[:64]
 
 
 def _parser() -> Parser:

@@ -28,7 +28,7 @@ def environments_needed(loads: Sequence[Load], options: Options) -> list[Environ
         variant = options.variants.get(load.variant)
         if pinned is None or load.backend in options.workers or (variant is not None and variant.python is not None):
             continue
-        found.append(pinned if variant is None else variant.environment(pinned))
+        found.append(pinned if variant is None else pinned.replacing(variant.requirements))
     return list({one.name: one for one in found}.values())
 
 

@@ -32,7 +32,9 @@ def main(arguments: Sequence[str]) -> int:
     """Score the run that is named, else the newest one; returns the exit status."""
     asked = _parser().parse_args([word for word in arguments if word not in ("--needs", "--")])
     run = _run(asked)
-    options = _options(asked, run)
+    # They say where the model and the stacks are.
+    given = {name: getattr(asked, name) for name in _SHARED}
+    options = resolve_options({**given, "model": (run.record.get("options") or {}).get("model")}, Path.cwd())
     if "--needs" in arguments:
         print(json.dumps([to_json(one) for one in environments_needed(loads_of(run), options)]))
         return 0
@@ -61,13 +63,6 @@ def _run(asked: Namespace) -> StoredRun:
     run = open_run(folders[0])
     check(run)
     return run
-
-
-def _options(asked: Namespace, run: StoredRun) -> Options:
-    """The options that say where the model and the stacks are."""
-    recorded = run.record.get("options") or {}
-    given = {name: getattr(asked, name) for name in _SHARED}
-    return resolve_options({**given, "model": recorded.get("model")}, Path.cwd())
 
 
 def _parser() -> Parser:

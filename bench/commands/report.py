@@ -1,6 +1,5 @@
 """``python -m bench.commands report [RUN …]``: render stored runs again."""
 
-from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from bench.commands.stored_runs import add_folders, add_redact, add_runs, asked_
 from bench.errors import BenchError, UsageError
 from bench.report.index import update_index
 from bench.report.language import speaking
-from bench.report.redact import Private, address
+from bench.report.redact import address
 from bench.report.render import finish_run
 from bench.store.lookup import all_folders, find_folders
 
@@ -17,32 +16,22 @@ from bench.store.lookup import all_folders, find_folders
 @command
 def main(arguments: Sequence[str]) -> int:
     """Render the runs that ``arguments`` name, else the newest one; returns the exit status."""
-    with asked_for(_parser(), arguments) as (asked, private):
-        return _index(asked, private) if asked.index else _render(asked, private)
-
-
-def _render(asked: Namespace, private: Private | None) -> int:
     status = 0
-    named = [run for name in asked.runs for run in _find(name, asked.results_dir)]
-    for run in named or all_folders(asked.results_dir)[-1:]:
-        try:
-            with speaking(asked.lang):
-                lines = finish_run(
-                    run.resolve(), asked.reports_dir.resolve(), open_report=asked.open, redact=asked.redact
+    with asked_for(_parser(), arguments) as (asked, private), speaking(asked.lang):
+        if asked.index:
+            if asked.runs:
+                raise UsageError("--index renders no run: leave their names out, or leave --index out")
+            print(f"reports    {address(update_index(asked.reports_dir), private)}")
+            return 0
+        named = [run for name in asked.runs for run in _find(name, asked.results_dir)]
+        for run in named or all_folders(asked.results_dir)[-1:]:
+            try:
+                print_lines(
+                    finish_run(run.resolve(), asked.reports_dir.resolve(), open_report=asked.open, redact=asked.redact)
                 )
-            print_lines(lines)
-        except BenchError as error:
-            status = print_error(error, private)
+            except BenchError as error:
+                status = print_error(error, private)
     return status
-
-
-def _index(asked: Namespace, private: Private | None) -> int:
-    if asked.runs:
-        raise UsageError("--index renders no run: leave their names out, or leave --index out")
-    with speaking(asked.lang):
-        index = update_index(asked.reports_dir)
-    print(f"reports    {address(index, private)}")
-    return 0
 
 
 def _parser() -> Parser:

@@ -2,7 +2,7 @@
 
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -28,7 +28,18 @@ def main(arguments: Sequence[str]) -> int:
     ):
         if asked.query is None and sys.stdin.isatty():
             return _shell(views, asked, private)
-        _written(asked.output, lambda to: _answer(views, asked.query or sys.stdin.read(), asked, private, to))
+        query = asked.query or sys.stdin.read()
+        if asked.output is None:
+            _answer(views, query, asked, private, sys.stdout)
+            return 0
+        try:
+            # The file is there whole or not at all.
+            with replacing(asked.output) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
+                _answer(views, query, asked, private, stream)
+        except OSError as error:
+            raise MachineError(
+                f"cannot write {asked.output}: {error.strerror or error}; name another file with --output"
+            ) from error
     return 0
 
 
@@ -36,20 +47,6 @@ def _answer(views: Views, query: str, asked: Namespace, private: Private | None,
     for answer in views.answers(query):
         found = answer if private is None else answer.changed(lambda rows: redacted(rows, private))
         FORMATS[asked.format](found, to)
-
-
-def _written(output: Path | None, write: Callable[[IO[str]], None]) -> None:
-    """Write to stdout, or to a file that is there whole or not at all."""
-    if output is None:
-        write(sys.stdout)
-        return
-    try:
-        with replacing(output) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
-            write(stream)
-    except OSError as error:
-        raise MachineError(
-            f"cannot write {output}: {error.strerror or error}; name another file with --output"
-        ) from error
 
 
 def _shell(views: Views, asked: Namespace, private: Private | None) -> int:
@@ -72,17 +69,13 @@ def _shell(views: Views, asked: Namespace, private: Private | None) -> int:
             return 0
         query = f"{query}\n{line}".strip()
         if query.endswith(";"):
-            _try(views, query, asked, private)
+            try:
+                _answer(views, query, asked, private, sys.stdout)
+            except BenchError as error:
+                print_error(error, private)
+            except KeyboardInterrupt:
+                print("interrupted")
             query = ""
-
-
-def _try(views: Views, query: str, asked: Namespace, private: Private | None) -> None:
-    try:
-        _answer(views, query, asked, private, sys.stdout)
-    except BenchError as error:
-        print_error(error, private)
-    except KeyboardInterrupt:
-        print("interrupted")
 
 
 def _parser() -> Parser:

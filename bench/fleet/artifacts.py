@@ -3,12 +3,15 @@
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
 from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import uuid4
 
-from distributed import worker_client
+from distributed import Future, worker_client
+from distributed.scheduler import KilledWorker
 
+from backends.contract import one_line
 from backends.file_names import is_plain
 from backends.held_files import replace_file
 from bench.errors import MachineError
@@ -64,19 +67,39 @@ def part(folder: str, name: str, offset: int) -> bytes:
 # -- where they are needed --------------------------------------------------------------------------------------------
 
 
-def fetch(source: str, artifacts: Manifests) -> dict[str, Any]:
-    """Take from the machine ``source`` what this one lacks; returns how many ``artifacts`` and ``bytes`` that were."""
+def fetch(source: str, artifacts: Manifests, wait_s: float) -> dict[str, Any]:
+    """Take from the machine ``source`` what this one lacks; returns how many ``artifacts`` and ``bytes`` that were.
+
+    ``wait_s``: how long each part is waited for.
+
+    Raises:
+        MachineError: ``source`` gives none, or what :func:`take` raises.
+    """
     with worker_client() as client:
 
         def read(folder: str, name: str, offset: int) -> bytes:
             key = f"part-{uuid4().hex}"
             task = client.submit(part, folder, name, offset, key=key, resources={own_resource(source): 1}, pure=False)
-            data: bytes = task.result()
-            return data
+            return received(task, source, wait_s)
 
         taken = [manifest for folder, manifest in artifacts.items() if take(folder, manifest, read)]
     size = sum(file["bytes"] for manifest in taken for file in manifest["files"].values())
     return {"artifacts": len(taken), "bytes": size}
+
+
+def received(task: Future, source: str, wait_s: float) -> bytes:
+    """What :func:`part` gives at the machine ``source``.
+
+    Raises:
+        MachineError: it does not within ``wait_s``, and is told apart from what this machine lacks.
+    """
+    try:
+        data: bytes = task.result(timeout=wait_s)
+    except TimeoutError as error:
+        raise MachineError(f"{source}, which has them, gave nothing for {wait_s:g} s") from error
+    except (OSError, CancelledError, KilledWorker) as error:
+        raise MachineError(f"{source}, which has them, could not give them: {one_line(error)}") from error
+    return data
 
 
 def take(folder: str, manifest: Mapping[str, Any], read: Read) -> bool:

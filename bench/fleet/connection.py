@@ -1,5 +1,6 @@
 """How machines reach each other: addresses, certificates, the engine's settings, and which version is here."""
 
+import asyncio
 import ipaddress
 import logging
 import re
@@ -12,7 +13,8 @@ import dask
 from distributed import Client, Security
 from distributed.comm import CommClosedError
 
-from bench.errors import MachineError, UsageError
+from backends.contract import one_line
+from bench.errors import MachineError, UsageError, cause
 from bench.fleet.certificates import CA, CERTIFICATE, KEY
 from bench.run.record import git_commit, project_version
 
@@ -148,10 +150,34 @@ def explained(address: str) -> Iterator[None]:
         ) from error
 
 
+def start_failure(error: Exception) -> str:
+    """Why a part of the engine did not start, which it raises as the cause of an error that says nothing else."""
+    why = error.__cause__ if isinstance(error, RuntimeError) else error
+    return cause(why) if isinstance(why, OSError) else one_line(why or error)
+
+
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
+
+
+async def told_at(address: str, security: Security) -> Mapping[str, str | None] | None:
+    """What :func:`version` gave at the scheduler; ``None`` where it is another project's.
+
+    Raises:
+        MachineError: none answers.
+    """
+    with explained(address):
+        client = Client(address, security=security, asynchronous=True, timeout=CONNECT_S, set_as_default=False)
+        try:
+            # The engine waits without end for the first word of what has the port and says nothing.
+            async with asyncio.timeout(2 * CONNECT_S):
+                await client
+                told: Mapping[str, str | None] | None = await client.get_metadata([METADATA], None)
+        finally:
+            await client.close()
+    return told
 
 
 def connect(address: str, security: Security) -> Client:
@@ -160,12 +186,6 @@ def connect(address: str, security: Security) -> Client:
     Raises:
         MachineError: there is none.
     """
+    refuse_other_version(asyncio.run(told_at(address, security)), address)
     with explained(address):
-        client = Client(address, security=security, timeout=CONNECT_S, set_as_default=False)
-    try:
-        with explained(address):
-            refuse_other_version(client.get_metadata([METADATA], None), address)
-    except BaseException:
-        client.close()
-        raise
-    return client
+        return Client(address, security=security, timeout=CONNECT_S, set_as_default=False)

@@ -162,11 +162,11 @@ class Job:
 
     def _measured(self) -> int:
         told: dict[str, Any] = json.loads((self.folder / "command.json").read_text("utf-8"))
-        if (run_id := self.run_id) is not None:
-            # Beside a measurement this process is to be small.
-            from bench.store.reader import open_run  # noqa: PLC0415
-            from bench.store.writer import goes_on  # noqa: PLC0415
+        # Beside a measurement the process that asks for it is to be small.
+        from bench.store.reader import open_run  # noqa: PLC0415
+        from bench.store.writer import goes_on  # noqa: PLC0415
 
+        if (run_id := self.run_id) is not None:
             folder = self.results / run_id
             # Only its process may have been killed, and not what measures.
             while goes_on(folder):
@@ -190,14 +190,9 @@ class Job:
                     break
         if status < 0:
             return STOPPED - status
-        # On Windows what is killed has whatever status the one who killed it gave it.
-        return STOPPED if status < STOPPED and self._was_killed() else status
-
-    def _was_killed(self) -> bool:
-        """Whether its run was begun and has no end."""
-        from bench.store.reader import open_run  # noqa: PLC0415 - see above
-
-        return (run_id := self.run_id) is not None and open_run(self.results / run_id).end is None
+        # On Windows what is killed has whatever status the one who killed it gave it: its run has no end.
+        was_killed = (run_id := self.run_id) is not None and open_run(self.results / run_id).end is None
+        return STOPPED if status < STOPPED and was_killed else status
 
     def _held(self) -> bool:
         """Whether a process holds the job's lock; the lock file has the name that a run's has."""

@@ -1,6 +1,7 @@
 """A machine of the fleet: the engine's worker, and what it does for a desk."""
 
 import asyncio
+import errno
 import json
 import sys
 import time
@@ -10,14 +11,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from distributed import Client, Security, Status, Worker, get_worker
+from distributed import Security, Status, Worker, get_worker
 
 from backends.contract import one_line
 from bench.errors import MachineError
 from bench.fleet.certificates import NAME
-from bench.fleet.connection import CONNECT_S, METADATA, configure, explained, refuse_other_version
+from bench.fleet.connection import configure, refuse_other_version, start_failure, told_at
 from bench.fleet.job import Job
-from bench.observe.machine import machine_id
 from bench.plan.environments import CONVERSION, environment
 from bench.plan.flags import raw_values
 from bench.plan.venvs import Venvs
@@ -103,10 +103,11 @@ async def join(address: str, security: Security, place: Place, port: int, say: S
         except MachineError as error:
             why = str(error)
         except (OSError, RuntimeError, ValueError) as error:
-            taken = "name taken" in str(error)
-            why = (
-                f"another machine named {place.name} has joined: name this one by --name" if taken else one_line(error)
-            )
+            why = start_failure(error)
+            if getattr(error.__cause__, "errno", None) == errno.EADDRINUSE:
+                why = f"another program has port {port} of this machine: name another one by --port"
+            elif "name taken" in why:
+                why = f"another machine named {place.name} has joined: name this one by --name"
         if why != said:
             say(f"waiting    {why}")
             said = why
@@ -118,11 +119,7 @@ class _Refused(MachineError):  # noqa: N818 - named for what happened
 
 
 async def _member(address: str, security: Security, place: Place, port: int, say: Say) -> None:
-    with explained(address):
-        async with Client(
-            address, security=security, asynchronous=True, timeout=CONNECT_S, set_as_default=False
-        ) as client:
-            theirs = await client.get_metadata([METADATA], None)
+    theirs = await told_at(address, security)
     try:
         refuse_other_version(theirs, address)
     except MachineError as error:
@@ -149,22 +146,20 @@ async def _member(address: str, security: Security, place: Place, port: int, say
 # -- what desks ask for -----------------------------------------------------------------------------------------------
 
 
-async def describe(arguments: Sequence[str], config: str | None, dask_worker: Member) -> dict[str, Any]:
-    """What the machine would do, and how long that would take; beside whatever it does now."""
+async def describe(arguments: Sequence[str], config: str | None, dask_worker: Member) -> list[str]:
+    """What the machine would do, and how long that would take, in lines; beside whatever it does now."""
     return await asyncio.to_thread(_described, dask_worker.place, arguments, config)
 
 
-def _described(place: Place, arguments: Sequence[str], config: str | None) -> dict[str, Any]:
-    found: dict[str, Any] = {"machine_id": machine_id(), "lines": [], "error": None}
+def _described(place: Place, arguments: Sequence[str], config: str | None) -> list[str]:
     try:
         # In a folder of its own: several desks may ask at once.
         with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             job = Job(Path(folder), place.results)
             job.write(place.command, arguments, config)
-            found["lines"] = _plan([*arguments, *job.config], place.results)
+            return _plan([*arguments, *job.config], place.results)
     except Exception as error:  # noqa: BLE001 - the run itself says what is wrong, and where
-        found["error"] = one_line(error)
-    return found
+        return [f"cannot plan it: {one_line(error)}"]
 
 
 def _plan(arguments: Sequence[str], results: Path) -> list[str]:
@@ -204,7 +199,7 @@ def follow(job: Job, topic: str, every_s: float) -> tuple[int, str]:
         for said in job.wait():
             if worker.status in _LEAVING:
                 # Its process goes on, and is found again by whoever asks for it next.
-                failure = f"{worker.place.name} lost its scheduler"
+                failure = f"{worker.place.name} has left its scheduler"
                 break
             if said != told and time.monotonic() >= at:
                 worker.log_event(topic, {"machine": worker.place.name, "said": said[:_LONGEST]})

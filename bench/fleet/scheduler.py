@@ -7,7 +7,7 @@ from distributed import Scheduler, Security
 from distributed.diagnostics.plugin import SchedulerPlugin
 
 from bench.errors import MachineError
-from bench.fleet.connection import METADATA, configure, version
+from bench.fleet.connection import METADATA, configure, start_failure, version
 
 Say = Callable[[str], None]
 
@@ -48,8 +48,8 @@ async def serve(address: str, security: Security, dashboard: str | None, say: Sa
             # Whether it is alive is served in any case, and without encryption.
             dashboard_address=dashboard or "127.0.0.1:0",
         )
-    except OSError as error:
-        raise MachineError(f"no scheduler can listen at {address}: {error.strerror or error}") from error
+    except (OSError, RuntimeError) as error:
+        raise MachineError(f"no scheduler can listen at {address}: {start_failure(error)}") from error
     async with scheduler:
         scheduler.task_metadata[METADATA] = version()
         scheduler.add_plugin(Members(say))

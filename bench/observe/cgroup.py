@@ -103,7 +103,7 @@ def _mount(controller: str, mounts: str) -> tuple[str, Path, int] | None:
         fields, (system, *more) = place.split(), kind.split() or [""]
         if len(fields) < 5:
             continue
-        root, folder = (_unescaped(field) for field in fields[3:5])
+        root, folder = (re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), one) for one in fields[3:5])
         if system == "cgroup" and more and controller in more[-1].split(","):
             return root, Path(folder), 1
         if system == "cgroup2" and second is None:
@@ -119,10 +119,6 @@ def _path(controller: str, memberships: str) -> str | None:
         if controller in controllers.split(","):
             return path
     return None
-
-
-def _unescaped(field: str) -> str:
-    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), field)
 
 
 def _known(values: Iterable[_T | None]) -> list[_T]:

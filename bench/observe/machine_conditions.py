@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,9 +105,13 @@ class ConditionReader:
     def read(self, worker: int | None = None) -> Conditions:
         """The conditions now; the CPU time of the process ``worker`` counts as this program's own."""
         memory = usable_memory()
-        used, swapped = _swap()
-        slept = slept_s()
-        own = [self._self, *(_with_children(worker) if worker is not None else ())]
+        page_file, slept = swap(), slept_s()
+        own = [self._self]
+        # A worker that is gone has used nothing more.
+        with suppress(psutil.Error):
+            if worker is not None:
+                root = psutil.Process(worker)
+                own += [root, *root.children(recursive=True)]
         return Conditions(
             wall_s=time.time(),
             awake_s=time.monotonic() - (slept or 0.0) if sys.platform == "win32" else time.monotonic(),
@@ -114,8 +119,9 @@ class ConditionReader:
             cpu=_cpu_time(own),
             memory_bytes=memory.total_bytes,
             available_bytes=memory.available_bytes,
-            swap_used_bytes=used,
-            swapped_bytes=swapped,
+            swap_used_bytes=page_file and page_file.used,
+            # Windows counts how full the page file is, not what was written and read.
+            swapped_bytes=None if page_file is None or sys.platform == "win32" else page_file.sin + page_file.sout,
             page_faults=major_faults(_PROC, worker) if worker is not None else None,
             temperature_c=cpu_temperature_c(),
             throttles=self._throttles.count(),
@@ -145,8 +151,13 @@ def _cpu_time(own: Iterable[psutil.Process]) -> CpuTime:
         counted = {name: times[name] for name in ("user", "system", "idle")}
     stolen = counted.pop("steal", None)
     idle = counted["idle"] + counted.get("iowait", 0.0)
-    capacity = sum(counted.values()) + (stolen or 0.0)
-    return CpuTime(capacity, capacity - idle - (stolen or 0.0), sum(map(_used, own)), stolen)
+    capacity, used = sum(counted.values()) + (stolen or 0.0), 0.0
+    for process in own:
+        # One that has ended meanwhile is none.
+        with suppress(psutil.Error):
+            mine = process.cpu_times()
+            used += mine.user + mine.system
+    return CpuTime(capacity, capacity - idle - (stolen or 0.0), used, stolen)
 
 
 def _times() -> dict[str, float]:
@@ -168,30 +179,6 @@ def added_up(times: Sequence[dict[str, Any]], online: Sequence[int], cpus: Colle
         return None
     mine = [one for number, one in zip(online, times, strict=True) if number in cpus]
     return {kind: sum(one[kind] for one in mine) for kind in mine[0]} if mine else None
-
-
-def _used(process: psutil.Process) -> float:
-    try:
-        times = process.cpu_times()
-    except psutil.Error:
-        return 0.0
-    return times.user + times.system
-
-
-def _with_children(pid: int) -> list[psutil.Process]:
-    try:
-        root = psutil.Process(pid)
-        return [root, *root.children(recursive=True)]
-    except psutil.Error:
-        return []
-
-
-def _swap() -> tuple[int | None, int | None]:
-    found = swap()
-    if found is None:
-        return None, None
-    # Windows counts how full the page file is, not what was written and read.
-    return found.used, None if sys.platform == "win32" else found.sin + found.sout
 
 
 def major_faults(proc: Path, pid: int) -> int | None:

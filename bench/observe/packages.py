@@ -67,7 +67,7 @@ def tools(conversion: Venv | None) -> dict[str, dict[str, Any]]:
 def locked(python: str) -> dict[str, Any]:
     """Whether every package of the venv of ``python`` was installed by a hash of its lock, or why not; and by what."""
     try:
-        noted = json.loads((Path(python).parents[1] / LOCK_FILE).read_text(encoding="utf-8"))
+        noted = json.loads((Path(python).parent.parent / LOCK_FILE).read_text(encoding="utf-8"))
         why = None if noted["locked"] else str(noted["unlocked_reason"])
         # An environment that an older version made does not say it.
         by = {"installer": str(noted["installer"])} if "installer" in noted else {}
@@ -83,7 +83,7 @@ def drift(venv: Venv, installed: Mapping[str, str]) -> str | None:
     """
     if venv.python is None or not installed:
         return None
-    home = Path(venv.python).parents[1]
+    home = Path(venv.python).parent.parent
     made, now = listed_packages(home), normalized(installed)
     if made is None:
         return None

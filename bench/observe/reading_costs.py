@@ -1,11 +1,12 @@
 """What the observers read on this machine, and what a reading of each costs."""
 
 import os
-import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from statistics import median
+from timeit import repeat
 from typing import TypedDict
 
 from bench.observe.accelerators import gpus
@@ -50,15 +51,8 @@ def observers(instruments: Instruments) -> dict[str, Observer | None]:
             ),
         }
         return {
-            name: None if source is None else Observer(source=source, cost_us=_cost_us(read))
+            name: None
+            if source is None
+            else Observer(source=source, cost_us=round(median(repeat(read, number=1, repeat=_READINGS)) * 1e6, 1))
             for name, (source, read) in found.items()
         }
-
-
-def _cost_us(read: Callable[[], object]) -> float:
-    costs = []
-    for _ in range(_READINGS):
-        start = time.perf_counter_ns()
-        read()
-        costs.append((time.perf_counter_ns() - start) / 1000)
-    return round(statistics.median(costs), 1)

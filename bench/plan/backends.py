@@ -16,34 +16,24 @@ def offered(points: Iterable[EntryPoint], taken: Mapping[str, BackendSpec]) -> d
     """
     found: dict[str, BackendSpec] = {}
     for point in points:
-        spec = _load(point)
-        if spec.name in taken or spec.name in found:
+        package = f" of {point.dist.name}" if point.dist else ""
+        origin = f"the entry point {point.name}{package} in {ENTRY_POINT}"
+        try:
+            spec = point.load()
+        except Exception as error:
             raise UsageError(
-                f"{_origin(point)}: a backend named {spec.name} is there already; uninstall one of the two"
-            )
+                f"{origin} cannot be loaded ({type(error).__name__}: {error}); mend or uninstall that package"
+            ) from error
+        if not isinstance(spec, BackendSpec):
+            raise UsageError(f"{origin} offers a {type(spec).__name__}, not a backends.spec.BackendSpec")
+        wrong = {precision for formats in spec.devices.values() for precision in formats} - set(PRECISIONS)
+        if wrong or spec.artifact_format not in ARTIFACT_FORMATS:
+            what = ", ".join(sorted(wrong)) or spec.artifact_format
+            raise UsageError(f"{origin} names {what}, which this version does not know; see backends/spec.py")
+        if spec.name in taken or spec.name in found:
+            raise UsageError(f"{origin}: a backend named {spec.name} is there already; uninstall one of the two")
         found[spec.name] = spec
     return found
-
-
-def _load(point: EntryPoint) -> BackendSpec:
-    try:
-        spec = point.load()
-    except Exception as error:
-        raise UsageError(
-            f"{_origin(point)} cannot be loaded ({type(error).__name__}: {error}); mend or uninstall that package"
-        ) from error
-    if not isinstance(spec, BackendSpec):
-        raise UsageError(f"{_origin(point)} offers a {type(spec).__name__}, not a backends.spec.BackendSpec")
-    wrong = {precision for formats in spec.devices.values() for precision in formats} - set(PRECISIONS)
-    if wrong or spec.artifact_format not in ARTIFACT_FORMATS:
-        what = ", ".join(sorted(wrong)) or spec.artifact_format
-        raise UsageError(f"{_origin(point)} names {what}, which this version does not know; see backends/spec.py")
-    return spec
-
-
-def _origin(point: EntryPoint) -> str:
-    package = f" of {point.dist.name}" if point.dist else ""
-    return f"the entry point {point.name}{package} in {ENTRY_POINT}"
 
 
 BACKENDS: dict[str, BackendSpec] = dict(OWN)

@@ -53,14 +53,10 @@ def conversation_tokens(message_tokens: int, new_tokens: int, turn: int) -> int:
     return turn * message_tokens + (turn - 1) * new_tokens
 
 
-def canonical_json(value: object) -> str:
-    """JSON with sorted keys and no white space: equal values give equal text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-
-
 def digest(value: object, length: int = 16) -> str:
-    """The first ``length`` hex digits of the SHA-256 of ``value``'s canonical JSON."""
-    return hashlib.sha256(canonical_json(value).encode("ascii")).hexdigest()[:length]
+    """The first ``length`` hex digits of the SHA-256 of ``value``'s JSON with sorted keys and no white space."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()[:length]
 
 
 @dataclass(frozen=True, slots=True)

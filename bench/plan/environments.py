@@ -103,10 +103,6 @@ class Environment:
     def packages(self) -> tuple[str, ...]:
         return tuple(name for pin in (*self.pins, *self.beside) if (name := package_name(pin)) is not None)
 
-    def pins_any(self, requirements: Iterable[str]) -> bool:
-        """Whether it pins a package of ``requirements``."""
-        return not {package_name(requirement) for requirement in requirements}.isdisjoint(self.packages)
-
     def replacing(self, requirements: Iterable[str]) -> Environment:
         """The same with the pins of some packages replaced, and others added; itself if that changes nothing."""
         wanted = [Requirement(requirement) for requirement in requirements]
@@ -130,7 +126,13 @@ def environment(group: str) -> Environment:
 
 def sources(group: str) -> tuple[str, ...]:
     """The dependency groups that a venv's pins are from: its own, and to the harness those that the user adds."""
-    return (group, *_extras()) if group in (HARNESS, FLEET, TESTS) else (group,)
+    if group not in (HARNESS, FLEET, TESTS):
+        return (group,)
+    known = extra_groups()
+    asked = [name.strip() for name in os.environ.get(EXTRAS, "").split(",") if name.strip()]
+    if unknown := [name for name in asked if name not in known]:
+        raise SystemExit(f"{EXTRAS}: no group {unknown[0]!r}; there is {', '.join(known)}")
+    return (group, *asked)
 
 
 def plugins(group: str) -> tuple[str, ...]:
@@ -201,14 +203,6 @@ def _replaced(pins: Iterable[str], wanted: Sequence[Requirement]) -> tuple[str, 
             result.append(pin if new == Requirement(pin) else str(new))
         result += [] if news else [pin]
     return tuple(result)
-
-
-def _extras() -> tuple[str, ...]:
-    known = extra_groups()
-    asked = [name.strip() for name in os.environ.get(EXTRAS, "").split(",") if name.strip()]
-    if unknown := [name for name in asked if name not in known]:
-        raise SystemExit(f"{EXTRAS}: no group {unknown[0]!r}; there is {', '.join(known)}")
-    return tuple(asked)
 
 
 def known_groups() -> tuple[str, ...]:

@@ -113,7 +113,7 @@ def read_workers(value: Any, where: str) -> dict[str, str]:
             raise UsageError(f"{where}: expected NAME=PYTHON with a name of {', '.join(BACKENDS)}, got '{entry}'")
         # Not resolved: a venv's interpreter is a link, and following it would leave the venv.
         interpreter = v.path(python, where)
-        if not interpreter.is_file():
+        if not v.is_file(interpreter):
             raise UsageError(f"{where}: no interpreter at {interpreter}")
         workers[name] = str(interpreter)
     return workers
@@ -246,7 +246,10 @@ def resolve_options(flags: Mapping[str, Any], root: Path) -> Options:
     blocks, repeats = PROFILES[profile]
     warmups, max_warmups = _warmups(given)
     least, most, max_time_s = _blocks(given, blocks, adaptive=plain["interval_target"] is not None)
-    options = Options(
+    turn = max(plain["turns"] or (1,))
+    if (longest := conversation_tokens(max(plain["prompt_tokens"]), max(plain["new_tokens"]), turn)) > v.MOST:
+        raise UsageError(f"--turns: turn {turn} has a prompt of {longest} tokens, expected at most {v.MOST}")
+    return Options(
         backends=measured or asked or DEFAULT_BACKENDS,
         profile=profile,
         blocks=least,
@@ -262,14 +265,6 @@ def resolve_options(flags: Mapping[str, Any], root: Path) -> Options:
         reports_dir=given.read("reports_dir", v.path, root / "reports"),
         **plain,
     )
-    _require_countable(options)
-    return options
-
-
-def _require_countable(options: Options) -> None:
-    turn = max(options.turns or (1,))
-    if (longest := conversation_tokens(max(options.prompt_tokens), max(options.new_tokens), turn)) > v.MOST:
-        raise UsageError(f"--turns: turn {turn} has a prompt of {longest} tokens, expected at most {v.MOST}")
 
 
 def _blocks(given: _Given, of_profile: int, *, adaptive: bool) -> tuple[int, int | None, float | None]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
-from typing import Any
+from itertools import chain, product
 
 from backends.spec import ORIGINAL, BackendSpec, caching_options, family
 from bench.errors import UsageError
@@ -113,7 +112,13 @@ def make_plan(options: Options, surroundings: Surroundings | None = None) -> Pla
     twins: list[Twins] = []
     impossible: list[Impossible] = []
     for cells in _crossed(options, around):
-        reason = next(filter(None, (why_not(cell, around) for cell in cells)), None) or _no_variant(cells, options)
+        # Where one of its variants is none, measuring the other alone would compare nothing.
+        no_variant = (
+            options.variants[load.variant].why_not(load.device, load.precision)
+            for load in (cell.load for cell in cells)
+            if load.variant
+        )
+        reason = next(filter(None, chain((why_not(cell, around) for cell in cells), no_variant)), None)
         if reason is None:
             twins.append(cells)
         else:
@@ -140,16 +145,6 @@ def reference_load(asked: str, loads: Sequence[Load]) -> Load | None:
         there = ", ".join(sorted(labels))
         raise UsageError(f"--reference: no load {asked!r} in this run; there are {there}, and auto and none")
     return labels[asked]
-
-
-def _no_variant(cells: Twins, options: Options) -> str | None:
-    """Why one of a cell's variants is none; measuring the other alone would compare nothing."""
-    reasons = (
-        options.variants[cell.load.variant].why_not(cell.load.device, cell.load.precision)
-        for cell in cells
-        if cell.load.variant
-    )
-    return next(filter(None, reasons), None)
 
 
 def why_not(cell: Cell, around: Surroundings) -> str | None:
@@ -185,32 +180,21 @@ def _nothing_to_hit(cell: Cell, spec: BackendSpec) -> str | None:
 
 
 def _not_of_this_model(load: Load, spec: BackendSpec, around: Surroundings) -> str | None:
-    if around.quantized is not None:
-        return _not_of_these_codes(load, spec, around.quantized)
-    if around.ready_made is not None:
-        return _not_this_artifact(load, spec, around.ready_made)
+    """Why the weights of the sweep's model are none for ``load``."""
+    if around.quantized is not None and around.quantized not in spec.reads_quantized:
+        return quantized_already(around.quantized)
+    if around.quantized is None and around.ready_made not in (None, spec.artifact_format):
+        loads = [name for name, other in BACKENDS.items() if other.artifact_format == around.ready_made]
+        return f"{load.backend} cannot load this model, which is made for {' and '.join(loads)} ({around.ready_made})"
+    if around.quantized is not None or around.ready_made is not None:
+        what = "a ready-made artifact" if around.quantized is None else "a quantized model"
+        refusal = f"{what} has the weights that it has, not {load.precision}: leave --precision out"
+        return None if load.precision == ORIGINAL else refusal
     if load.precision != ORIGINAL:
         return None
     if spec.artifact_format != "gguf":
         return f"{load.backend} takes no {ORIGINAL} weights of this model, which is converted for it first"
     return None if around.has_original else f"{load.backend}: this model has no GGUF of its own to take as it is"
-
-
-def _not_this_artifact(load: Load, spec: BackendSpec, ready_made: str) -> str | None:
-    if spec.artifact_format != ready_made:
-        loads = [name for name, other in BACKENDS.items() if other.artifact_format == ready_made]
-        return f"{load.backend} cannot load this model, which is made for {' and '.join(loads)} ({ready_made})"
-    if load.precision != ORIGINAL:
-        return f"a ready-made artifact has the weights that it has, not {load.precision}: leave --precision out"
-    return None
-
-
-def _not_of_these_codes(load: Load, spec: BackendSpec, quantized: str) -> str | None:
-    if quantized not in spec.reads_quantized:
-        return quantized_already(quantized)
-    if load.precision != ORIGINAL:
-        return f"a quantized model has the weights that it has, not {load.precision}: leave --precision out"
-    return None
 
 
 def quantized_already(how: str) -> str:
@@ -222,6 +206,7 @@ def quantized_already(how: str) -> str:
 
 
 def _crossed(options: Options, around: Surroundings) -> Iterator[Twins]:
+    variants = {name: variant.options for name, variant in options.variants.items()} or {"": {}}
     for backend in options.backends:
         spec = BACKENDS[backend]
         given = options.load_options.get(backend, {})
@@ -233,18 +218,13 @@ def _crossed(options: Options, around: Surroundings) -> Iterator[Twins]:
                     prompt_tokens = conversation_tokens(message_tokens, new_tokens, turn) if turn else message_tokens
                     shape = {"prompt_tokens": prompt_tokens, "new_tokens": new_tokens}
                     loads = []
-                    for name, of_variant in _variants(options):
+                    for name, of_variant in variants.items():
                         own = spec.load_options(device, precision, shape, {**given, **of_variant})
                         # Where there is no cache, the cell is refused under the options that it would have without one.
                         caching = caching_options(spec, device, own) if ask == "again" else None
                         loads.append(Load(backend, device, precision, caching or own, name))
                     for batch_size in options.batch_sizes:
                         yield tuple(Cell(load, prompt_tokens, new_tokens, batch_size, ask, turn) for load in loads)
-
-
-def _variants(options: Options) -> list[tuple[str, Mapping[str, Any]]]:
-    """The name of each variant and its own load options; without variants a nameless one."""
-    return [(name, variant.options) for name, variant in options.variants.items()] or [("", {})]
 
 
 def _devices(spec: BackendSpec, options: Options, around: Surroundings) -> tuple[str, ...]:
@@ -263,15 +243,11 @@ def _devices(spec: BackendSpec, options: Options, around: Surroundings) -> tuple
 
 
 def _default_precisions(spec: BackendSpec, device: str, around: Surroundings) -> tuple[str, ...]:
-    if around.ready_made is not None and spec.artifact_format != "none":
-        return (ORIGINAL,)
-    if around.quantized in spec.reads_quantized:
+    if (around.ready_made is not None and spec.artifact_format != "none") or around.quantized in spec.reads_quantized:
         return (ORIGINAL,)
     taken = spec.precisions(device) or spec.default_precisions
-    defaults = tuple(precision for precision in spec.default_precisions if precision in taken)
-    if not around.has_original:
-        defaults = tuple(precision for precision in defaults if precision != ORIGINAL)
-    return defaults or taken
+    left_out = () if around.has_original else (ORIGINAL,)
+    return tuple(one for one in spec.default_precisions if one in taken and one not in left_out) or taken
 
 
 def _visits(twins: Sequence[Twins], blocks: int, seed: int) -> Iterator[PlannedVisit]:

@@ -41,18 +41,17 @@ def read_sweep_file(path: Path) -> dict[str, tuple[Any, str]]:
         flag = BY_NAME.get(key)
         if key == _OPTIONS_TABLE:
             found["load_option"] = _load_options(path, text, value), f"{path}, line {line}, {key}"
-        elif flag is None or not flag.in_file:
-            raise UsageError(f"{path}, line {line}: {_refusal(key, known=flag is not None)}")
+        elif flag is None:
+            allowed = ", ".join(flag.name for flag in FLAGS if flag.in_file and flag.name != "load_option")
+            raise UsageError(
+                f"{path}, line {line}: unknown key {key!r}; a sweep file takes {allowed}, and a table "
+                f"[{_OPTIONS_TABLE}.<backend>]"
+            )
+        elif not flag.in_file:
+            raise UsageError(f"{path}, line {line}: {key} is for the command line only")
         else:
             found[key] = value, f"{path}, line {line}, {key}"
     return found
-
-
-def _refusal(key: str, *, known: bool) -> str:
-    if known:
-        return f"{key} is for the command line only"
-    allowed = ", ".join(flag.name for flag in FLAGS if flag.in_file and flag.name != "load_option")
-    return f"unknown key {key!r}; a sweep file takes {allowed}, and a table [{_OPTIONS_TABLE}.<backend>]"
 
 
 def _load_options(path: Path, text: str, table: Any) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Raw values from a command line or a sweep file, made into what they mean, or refused in one line."""
 
 import math
+import os
 import re
 from collections.abc import Collection
 from pathlib import Path
@@ -117,9 +118,20 @@ def path(value: Any, where: str) -> Path:
     if not isinstance(value, str | Path) or not str(value):
         raise UsageError(f"{where}: expected a path, got {value!r}")
     try:
-        return Path(value).expanduser().absolute()
+        found = Path(value).expanduser().absolute()
+        # What a file's name cannot have comes from a run.json, not from a command line.
+        if b"\0" not in os.fsencode(found):
+            return found
     except RuntimeError as error:
         raise UsageError(f"{where}: no home folder for {value}") from error
+    except ValueError:
+        pass
+    raise UsageError(f"{where}: {value!r} is no path")
+
+
+def is_file(path: Path) -> bool:
+    """Whether ``path`` is a file; one that is too long for a name is none."""
+    return os.path.isfile(path)  # noqa: PTH113 - Path.is_file() raises there
 
 
 def switch(value: Any, where: str) -> bool:

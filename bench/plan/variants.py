@@ -1,6 +1,7 @@
 """The two variants of an A/B run: what the user types after ``--a`` and ``--b``, and what becomes of it."""
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,40 +17,17 @@ from bench.cli import quoted
 from bench.errors import UsageError
 from bench.plan import values as v
 from bench.plan.backends import BACKENDS
-from bench.plan.environments import Environment, environment_for, package_name
+from bench.plan.environments import environment_for, package_name
 
 FORMS = (
     "packages with exact versions (openvino-genai==2026.4.1.0), a wheel, an interpreter, load options "
     "(openvino-genai.attention_backend=SDPA), 'current' or 'same'"
 )
 _OPTION = re.compile(r"[\w-]+\.\w+=(?!=)")
+"""How load options begin."""
 _PYTHON = re.compile(r"python[\d.]*(\.exe)?", re.IGNORECASE)
 _ARCHIVES = (".whl", ".tar.gz", ".zip")
 _AROUND_OPERATORS = re.compile(r"\s*(===|==|~=|!=|<=|>=|<|>|,|@)\s*")
-
-
-def looks_like_options(text: str) -> bool:
-    """Whether ``text`` begins as ``BACKEND.KEY=VALUE`` does."""
-    return _OPTION.match(text) is not None
-
-
-def looks_like_interpreter(text: str) -> bool:
-    """Whether ``text`` is a path, or is named as a Python is, and is no archive of a package."""
-    if "@" in text or text.endswith(_ARCHIVES):
-        return False
-    return "/" in text or "\\" in text or _PYTHON.fullmatch(text) is not None
-
-
-def python_at(text: str, where: str) -> str:
-    """The interpreter at a path, links not followed: a venv's is one, and following it would leave the venv.
-
-    Raises:
-        UsageError: there is none.
-    """
-    interpreter = v.path(text, where)
-    if not interpreter.is_file():
-        raise UsageError(f"{where}: no interpreter at {interpreter}; a variant is one of {FORMS}")
-    return str(interpreter)
 
 
 def requirements_in(text: str, where: str) -> tuple[str, ...]:
@@ -60,7 +38,7 @@ def requirements_in(text: str, where: str) -> tuple[str, ...]:
     """
     if not text:
         raise UsageError(f"{where}: expected {FORMS}, got nothing")
-    if text.endswith(_ARCHIVES) and "@" not in text and v.path(text, where).is_file():
+    if text.endswith(_ARCHIVES) and v.is_file(v.path(text, where)):
         return (_archive(text, where),)
     tokens = _AROUND_OPERATORS.sub(r"\1", text).split()
     return tuple(
@@ -89,7 +67,7 @@ def _requirement(token: str, where: str) -> str:
 
 def _archive(token: str, where: str) -> str:
     path = v.path(token, where)
-    if not path.is_file():
+    if not v.is_file(path):
         raise UsageError(f"{where}: no package at {path}")
     try:
         name = parse_wheel_filename(path.name)[0] if path.suffix == ".whl" else parse_sdist_filename(path.name)[0]
@@ -106,11 +84,11 @@ def _digested(url: str, where: str) -> str:
     # On Windows the host is the server of a shared folder.
     host = "" if parts.netloc == "localhost" else parts.netloc
     path = Path(url2pathname(f"//{host}{parts.path}" if host else parts.path))
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - as of v.is_file
         raise UsageError(
             f"{where}: {path} is a folder; make a wheel of it, `pip wheel --no-deps -w dist {quoted(str(path))}`"
         )
-    if not path.is_file():
+    if not v.is_file(path):
         raise UsageError(f"{where}: no package at {path}")
     with path.open("rb") as file:
         return f"{url.partition('#')[0]}#sha256={hashlib.file_digest(file, 'sha256').hexdigest()}"
@@ -140,10 +118,6 @@ class Variant:
     python: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
-    def environment(self, pinned: Environment) -> Environment:
-        """What the variant's venv is made from, where ``pinned`` is the backend's own."""
-        return pinned.replacing(self.requirements)
-
     def remedy(self, name: str) -> str:
         """What to do where its stack cannot be imported; ``name`` is the variant's own, ``a`` or ``b``."""
         if self.python is not None:
@@ -163,8 +137,9 @@ class Variant:
         if idle:
             return f"{', '.join(idle)} is no option of {self.backend} on {device} in {precision}"
         pinned = environment_for(spec, device)
-        if self.requirements and (pinned is None or not pinned.pins_any(self.requirements)):
-            has = f"{', '.join(pinned.packages)}" if pinned else "nothing of its own"
+        packages = pinned.packages if pinned is not None else ()
+        if self.requirements and {package_name(one) for one in self.requirements}.isdisjoint(packages):
+            has = ", ".join(packages) if pinned is not None else "nothing of its own"
             return f"'{self.spec}' changes nothing of {self.backend} on {device}, whose environment has {has}"
         return None
 
@@ -205,38 +180,47 @@ def read_variants(a: str | None, b: str | None, asked: CommandLine) -> dict[str,
             "name the interpreter as a variant"
         )
     options = any(variant.options for variant in read.values())
-    return {
+    found = {}
+    for name, variant in read.items():
         # A variant that changes nothing is one of what the other changes.
-        name: replace(variant, backend=backend, kind="options" if options and _unchanged(variant) else variant.kind)
-        for name, variant in read.items()
-    }
+        unchanged = not (variant.requirements or variant.python or variant.options)
+        found[name] = replace(variant, backend=backend, kind="options" if options and unchanged else variant.kind)
+    return found
 
 
 def _read(text: str, where: str) -> Variant:
     if text in (CURRENT, SAME):
         return Variant(text, "packages")
-    if looks_like_options(text):
-        return _of_options(text, where)
-    if looks_like_interpreter(text):
-        return Variant(text, "interpreter", python=python_at(text, where))
-    return Variant(text, "packages", requirements=requirements_in(text, where))
-
-
-def _of_options(text: str, where: str) -> Variant:
-    by_backend = v.load_options(text, where)
-    if len(by_backend) > 1:
-        raise UsageError(f"{where}: {' and '.join(by_backend)} are two backends; a variant is of one")
-    ((backend, options),) = by_backend.items()
-    return Variant(text, "options", backend, options=options)
-
-
-def _unchanged(variant: Variant) -> bool:
-    return not (variant.requirements or variant.python or variant.options)
+    if _OPTION.match(text) is not None:
+        by_backend = v.load_options(text, where)
+        if len(by_backend) > 1:
+            raise UsageError(f"{where}: {' and '.join(by_backend)} are two backends; a variant is of one")
+        ((backend, options),) = by_backend.items()
+        return Variant(text, "options", backend, options=options)
+    is_path = "/" in text or "\\" in text
+    # A folder may have an @ in its name, as Homebrew's python@3.12.
+    is_package = text.endswith(_ARCHIVES) or ("@" in text and not (is_path and v.is_file(v.path(text, where))))
+    if is_package or (not is_path and _PYTHON.fullmatch(text) is None):
+        return Variant(text, "packages", requirements=requirements_in(text, where))
+    # Links are not followed: a venv's interpreter is one, and following it would leave the venv.
+    interpreter = v.path(text, where)
+    if not v.is_file(interpreter):
+        raise UsageError(f"{where}: no interpreter at {interpreter}; a variant is one of {FORMS}")
+    return Variant(text, "interpreter", python=str(interpreter))
 
 
 def _backend(read: Mapping[str, Variant], meant: Mapping[str, str], asked: CommandLine) -> str:
-    found = {name: _own_backend(variant, f"--{name}", asked) for name, variant in read.items()}
-    named = {name: backend for name, backend in found.items() if backend is not None}
+    """The backend that the variants are of, by what those say that change something."""
+    named = {}
+    for name, variant in read.items():
+        if variant.python is not None:
+            named[name] = _the_one(f"--{name}", asked)
+        elif variant.requirements:
+            named[name] = _pinning(variant.requirements, f"--{name}", asked)
+        elif variant.options:
+            named[name] = variant.backend
+            if asked.backends is not None and variant.backend not in asked.backends:
+                raise UsageError(f"--{name}: {variant.backend} is not among --backend {','.join(asked.backends)}")
     if not named:
         return _the_one(f"--a {meant['a']}, --b {meant['b']}", asked)
     if len(set(named.values())) > 1:
@@ -245,18 +229,6 @@ def _backend(read: Mapping[str, Variant], meant: Mapping[str, str], asked: Comma
             f"measure both with `nox -s bench -- --backend {named['a']},{named['b']}`"
         )
     return next(iter(named.values()))
-
-
-def _own_backend(variant: Variant, where: str, asked: CommandLine) -> str | None:
-    if _unchanged(variant):
-        return None
-    if variant.python is not None:
-        return _the_one(where, asked)
-    if variant.requirements:
-        return _pinning(variant.requirements, where, asked)
-    if asked.backends is not None and variant.backend not in asked.backends:
-        raise UsageError(f"{where}: {variant.backend} is not among --backend {','.join(asked.backends)}")
-    return variant.backend
 
 
 def _the_one(where: str, asked: CommandLine) -> str:

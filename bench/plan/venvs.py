@@ -92,18 +92,17 @@ class Venvs:
     def backend(self, spec: BackendSpec, device: str, variant: str = "") -> Venv:
         """The venv in which a backend, or a variant of it, runs on ``device``."""
         mine = self._variants.get(variant)
-        found = self._found(spec, device, mine)
-        return found if mine is None else replace(found, remedy=mine.remedy(variant))
-
-    def _found(self, spec: BackendSpec, device: str, mine: Variant | None) -> Venv:
         if mine is not None and mine.python is not None:
-            return Venv(mine.python)
-        if spec.name in self._workers:
-            return Venv(self._workers[spec.name])
-        if mine is None or (pinned := environment_for(spec, device)) is None:
+            found = Venv(mine.python)
+        elif spec.name in self._workers:
+            found = Venv(self._workers[spec.name])
+        elif mine is not None and (pinned := environment_for(spec, device)) is not None:
+            found = self.group(pinned.replacing(mine.requirements).name, made_by="nox -s ab")
+        else:
             group = spec.group_for(device)
-            return Venv(sys.executable) if group is None else self.group(group)
-        return self.group(mine.environment(pinned).name, made_by="nox -s ab")
+            made_by = f"nox -s bench -- --backend {spec.name} --device {device}"
+            found = Venv(sys.executable) if group is None else self.group(group, made_by)
+        return found if mine is None else replace(found, remedy=mine.remedy(variant))
 
     def conversion(self) -> Venv:
         """The venv that converts models."""

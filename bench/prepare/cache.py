@@ -18,7 +18,7 @@ from platformdirs import user_cache_path
 from backends.bounded_json import read_json
 from backends.held_files import replace_file
 from bench import PROJECT_ROOT
-from bench.errors import MachineError
+from bench.errors import MachineError, PrepareError
 from bench.plan.cells import digest as digest_of
 
 CACHE_VARIABLE = "AIPC_BENCH_CACHE"
@@ -140,7 +140,8 @@ class ArtifactStore:
         lock goes with it and the artifact is made here.
 
         Raises:
-            MachineError: the cache folder cannot be written.
+            MachineError: the cache folder cannot be written. ``make`` reads what it is made from under
+                :func:`reading`.
         """
         if (found := self.find(key)) is not None:
             return found
@@ -247,6 +248,8 @@ def _changes(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> Iterator[t
                 yield name, f"has the SHA-256 {found[:16]}…, {made['sha256'][:16]}… was made"
         except OSError as error:
             yield name, f"cannot be read ({error.strerror or error})"
+        except (LookupError, TypeError):
+            yield name, f"has no size and SHA-256 in {MANIFEST}"
 
 
 def differences(folder: Path) -> list[str]:
@@ -282,10 +285,27 @@ def digests_of(files: Iterable[Path], root: Path) -> dict[str, str]:
     with remembered(root / "file-digests.json") as known:
         found = {}
         for file in files:
-            state = file.stat()
-            key = f"{file.resolve()}|{state.st_size}|{state.st_mtime_ns}"
-            found[file.name] = known[key] = known.get(key) or file_sha256(file)
+            with reading(file):
+                state = file.stat()
+                key = f"{file.resolve()}|{state.st_size}|{state.st_mtime_ns}"
+                found[file.name] = known[key] = known.get(key) or file_sha256(file)
     return found
+
+
+@contextmanager
+def reading(source: Path) -> Iterator[None]:
+    """Tell a model that cannot be read inside the ``with`` block apart from a cache that cannot be written.
+
+    Raises:
+        PrepareError: in place of an OSError; ``source`` is the model's file or folder.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise PrepareError(
+            f"the model cannot be read at {source} ({error.strerror or error}): copy or download it again, to a disk "
+            "that can be read"
+        ) from error
 
 
 @contextmanager
@@ -301,7 +321,8 @@ def remembered(file: Path) -> Iterator[dict[str, Any]]:
         lock.acquire()
     try:
         text = file.read_text("utf-8")
-        known: dict[str, Any] = json.loads(text)
+        read = json.loads(text)
+        known: dict[str, Any] = read if isinstance(read, dict) else {}
     except (OSError, ValueError):
         text, known = "", {}
     draft = file.with_name(f"{file.name}.{os.getpid()}")

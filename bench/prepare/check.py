@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from backends.hf_weights import source_files
-from bench.errors import UsageError
+from bench.errors import PrepareError, UsageError
 from bench.plan.cells import digest as digest_of
 from bench.prepare.cache import ArtifactStore, differences, file_sha256, read_manifest
 from bench.prepare.model_source import READY_MADE, resolve_model
@@ -50,7 +50,7 @@ def check_model(kind: str, spec: str, measured: str, store: ArtifactStore) -> li
         else:
             files = own_files(source, take(source.kind, source.directory, source.label, store.artifacts))
         now = digest_of({"kind": source.kind, "files": {file.name: file_sha256(file) for file in files}}, length=64)
-    except UsageError as error:
+    except (PrepareError, UsageError) as error:
         return [str(error)]
     except OSError as error:
         return [f"the model {spec} cannot be read ({error.strerror or error})"]

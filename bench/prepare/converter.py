@@ -14,6 +14,7 @@ from bench.last_words import last_words
 from bench.observe.memory import memory_cap, refused_by_cap, starving
 from bench.observe.packages import installed_packages, normalized
 from bench.plan.venvs import missing_runtime
+from bench.prepare.cache import reading
 from bench.prepare.recipes import Recipe
 from bench.processes import child_environment, end_tree, exit_in_words, process_group
 
@@ -144,22 +145,21 @@ def _wait(process: subprocess.Popen[bytes], watch: Callable[[], None]) -> int:
 
 def _mapped_bytes(source: Path) -> int:
     """Of a model's files, which a converter may map into its memory; the system can take these back."""
-    if source.is_file():
-        return source.stat().st_size
-    return sum(file.stat().st_size for file in source.glob("*") if file.is_file()) if source.is_dir() else 0
+    with reading(source):
+        if source.is_file():
+            return source.stat().st_size
+        return sum(file.stat().st_size for file in source.glob("*") if file.is_file()) if source.is_dir() else 0
 
 
 def _failure(title: str, answer: Mapping[str, Any] | None, status: int, log: Path, cap_bytes: int) -> str:
-    reason = answer["message"] if answer else _death(status, log)
+    if answer is not None:
+        reason = answer["message"]
+    else:
+        words = last_words(tail(log))
+        reason = f"the converter died ({exit_in_words(status)})" + (f"; its last words: {words}" if words else "")
     remedy = missing_runtime(reason) or refused_by_cap(reason, cap_bytes)
     said = f"converting {title} failed: {reason} (all it printed is in {log})"
     return f"{said}; {remedy}" if remedy else said
-
-
-def _death(status: int, log: Path) -> str:
-    words = last_words(tail(log))
-    died = f"the converter died ({exit_in_words(status)})"
-    return f"{died}; its last words: {words}" if words else died
 
 
 def tail(log: Path) -> str:

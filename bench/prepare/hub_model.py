@@ -62,9 +62,13 @@ class HubModel:
 
     def room(self, folder: Path) -> int:
         """Bytes that the files take on the disk of ``folder``; what lies on it already is linked."""
-        disk = existing_parent(folder).stat().st_dev
-        taken = (file for file in self.files.values() if file["place"] and Path(file["place"]).stat().st_dev == disk)
-        return self.size - int(sum(file["bytes"] for file in taken))
+        disk, taken = existing_parent(folder).stat().st_dev, 0
+        for file in self.files.values():
+            # Of what was removed since the hub was asked the download tells.
+            with contextlib.suppress(OSError):
+                if file["place"] and Path(file["place"]).stat().st_dev == disk:
+                    taken += file["bytes"]
+        return self.size - taken
 
     def work(self, folder: Path) -> PendingWork:
         """What the download into ``folder`` takes."""

@@ -4,6 +4,7 @@ The noxfile calls this on nox's own Python, so beside the standard library it im
 """
 
 import csv
+import hashlib
 import json
 import os
 import platform
@@ -40,7 +41,7 @@ from bench.prepare.installers import (
     own_virtualenv,
     torch_index,
 )
-from bench.prepare.locks import Lock, Row, fingerprint, lock_of
+from bench.prepare.locks import Lock, Row, lock_of
 
 # Short, because Windows limits a path to 260 characters and torch's are long.
 VENVS = PROJECT_ROOT / ".nox" / "w"
@@ -74,7 +75,8 @@ def interpreter(name: str) -> Path:
 def recipe(one: Environment) -> str:
     """All that a venv is made from, as text: a venv whose stamp says the same need not be made again."""
     torch = torch_index(one.pins, this_machine(), os.environ)
-    packages = [one.pins, one.beside, torch, one.facts.build, fingerprint(one)]
+    locked = hashlib.sha256(repr(lock_of(one)).encode()).hexdigest()[:16]
+    packages = [one.pins, one.beside, torch, one.facts.build, locked]
     made_from = [*packages, platform.python_version(), sys.platform, platform.machine()]
     return json.dumps(made_from)
 
@@ -403,7 +405,8 @@ def _announce(session: Session, missing: Sequence[Environment]) -> None:
             "torch: where the package index has CUDA builds only, this is several GB more; "
             "AIPC_BENCH_TORCH_INDEX=https://download.pytorch.org/whl/cpu avoids it"
         )
-    if problem := too_deep(PROJECT_ROOT, this_machine(), long_paths=_has_long_paths()):
+    long_paths = registry_value(r"SYSTEM\CurrentControlSet\Control\FileSystem", "LongPathsEnabled")
+    if problem := too_deep(PROJECT_ROOT, this_machine(), long_paths=bool(long_paths)):
         session.warn(problem)
     if problem := shortage(missing, free_bytes):
         session.error(problem)
@@ -433,10 +436,6 @@ def too_deep(root: Path, here: Here, *, long_paths: bool) -> str | None:
     )
 
 
-def _has_long_paths() -> bool:
-    return bool(registry_value(r"SYSTEM\CurrentControlSet\Control\FileSystem", "LongPathsEnabled"))
-
-
 # -- what lies there --------------------------------------------------------------------------------------------------
 
 
@@ -446,14 +445,11 @@ def clean(session: Session, *, remove: bool) -> None:
         session.log(f"{'removing' if remove else 'venv'} {folder} ({_size_bytes(folder) / 1e9:.2f} GB)")
         if remove:
             with _alone(session, folder.name):
-                _remove(session, folder)
-
-
-def _remove(session: Session, folder: Path) -> None:
-    try:
-        shutil.rmtree(folder)
-    except OSError as error:
-        session.warn(f"{folder} stays in part: {error.strerror or error}; end what runs from it and try again")
+                try:
+                    shutil.rmtree(folder)
+                except OSError as error:
+                    why = error.strerror or error
+                    session.warn(f"{folder} stays in part: {why}; end what runs from it and try again")
 
 
 def _size_bytes(folder: Path) -> int:

@@ -5,14 +5,13 @@
 beside the standard library it imports only ``packaging``.
 """
 
-import hashlib
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging.requirements import Requirement
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from backends.held_files import replace_file
@@ -108,10 +107,18 @@ def problem(group: str) -> str | None:
     except OSError:
         return f"locks/{file.name} is not there: `nox -s lock` makes it"
     # Versions of packaging write a requirement in several ways.
-    recorded = {Requirement(line.removeprefix(_PIN)) for line in text.splitlines() if line.startswith(_PIN)}
+    try:
+        recorded = {Requirement(line.removeprefix(_PIN)) for line in text.splitlines() if line.startswith(_PIN)}
+        rows = [(row.name, Requirement(row.requirement).specifier, row.hashes) for row in parse(text)]
+    except InvalidRequirement as error:
+        # As where git left both sides of a merge.
+        line = str(error).splitlines()[0]
+        return (
+            f"locks/{file.name} holds what is no requirement ({line}): take it from git again, or make it anew with "
+            "`nox -s lock -- --upgrade`"
+        )
     if recorded != set(map(Requirement, pins(group))):
         return f"locks/{file.name} was made from other pins than pyproject.toml has: `nox -s lock` renews it"
-    rows = [(row.name, Requirement(row.requirement).specifier, row.hashes) for row in parse(text)]
     for pin in map(Requirement, pins(group)):
         if not any(name == canonicalize_name(pin.name) and held == pin.specifier for name, held, _ in rows):
             return f"locks/{file.name} does not hold {pin}: `nox -s lock` renews it"
@@ -138,11 +145,6 @@ def lock_of(one: Environment) -> Lock:
 
 def _rows(group: str) -> tuple[Row, ...]:
     return parse(lock_file(group).read_text(encoding="utf-8"))
-
-
-def fingerprint(one: Environment) -> str:
-    """A digest of what :func:`lock_of` says, which a venv is made anew for."""
-    return hashlib.sha256(repr(lock_of(one)).encode()).hexdigest()[:16]
 
 
 def without(rows: Sequence[Row], roots: Iterable[str], package: str, needs: Iterable[str]) -> tuple[Row, ...]:

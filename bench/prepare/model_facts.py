@@ -116,25 +116,19 @@ def kv_values_per_token(directory: Path) -> int | None:
     ``None`` where no configuration says it in the usual words, or where layers do not all keep every token.
     """
     try:
-        text = text_settings(read_json(directory / "config.json"))
-        return None if _keeps_less(text) else _values(text)
+        config = text_settings(read_json(directory / "config.json"))
+        window, context = config.get("sliding_window") or 0, config.get("max_position_embeddings") or 0
+        windowed = 0 < window < context and config.get("use_sliding_window", True)
+        other_layers = set(config.get("layer_types") or ()) - {"full_attention"}
+        # Their cache is bounded by the window, a state of another kind, or compressed.
+        if windowed or other_layers or config.get("kv_lora_rank"):
+            return None
+        heads = _named(config, "num_attention_heads", "n_head", "n_heads")
+        kv_heads = config.get("num_key_value_heads") or heads
+        width = config.get("head_dim") or _named(config, "hidden_size", "n_embd", "d_model") // heads
+        return int(2 * _named(config, "num_hidden_layers", "n_layer", "n_layers") * kv_heads * width)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError):
         return None
-
-
-def _keeps_less(config: Mapping[str, Any]) -> bool:
-    """Whether a layer's cache is bounded by a window, compressed, or a state of another kind."""
-    window, context = config.get("sliding_window") or 0, config.get("max_position_embeddings") or 0
-    windowed = 0 < window < context and config.get("use_sliding_window", True)
-    kinds = set(config.get("layer_types") or ()) - {"full_attention"}
-    return bool(windowed or kinds or config.get("kv_lora_rank"))
-
-
-def _values(config: Mapping[str, Any]) -> int:
-    heads = _named(config, "num_attention_heads", "n_head", "n_heads")
-    kv_heads = config.get("num_key_value_heads") or heads
-    width = config.get("head_dim") or _named(config, "hidden_size", "n_embd", "d_model") // heads
-    return int(2 * _named(config, "num_hidden_layers", "n_layer", "n_layers") * kv_heads * width)
 
 
 def _named(config: Mapping[str, Any], *names: str) -> Any:

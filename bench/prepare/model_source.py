@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from backends.gguf_parts import MissingPartError, models_among, name_of_parts, parts_of
 from backends.hf_weights import PICKLES, TOKENIZERS, is_lfs_pointer, quantization_of, stored_tensors
-from bench.errors import UsageError
+from bench.errors import UsageError, cause
 from bench.prepare.hub_cache import name_of, revision_of, snapshot_of
 from bench.prepare.model_facts import ModelFacts, unreadable_refused
 
@@ -159,10 +159,19 @@ def resolve_model(spec: str) -> ModelSource:
     if spec == DEFAULT_SPEC:
         return ModelSource("default", spec, DEFAULT_NAME)
     if spec.startswith(SYNTHETIC_PREFIX):
-        return _synthetic(spec)
+        shape = spec.removeprefix(SYNTHETIC_PREFIX)
+        if shape not in SHAPES:
+            raise UsageError(f"there is no synthetic model {shape!r}: choose one of {', '.join(SHAPES)}")
+        return ModelSource("synthetic", spec, spec)
     # What is too long for a name, or lies where nobody may look, is not there.
     if os.path.lexists(_path(spec)):
-        return _local(spec)
+        try:
+            return _local(spec)
+        except OSError as error:
+            raise UsageError(
+                f"the model {spec} cannot be read ({cause(error)}): let the user who starts this read it, or copy it "
+                "to a disk that can be read"
+            ) from error
     if page := _HUB_PAGE.fullmatch(spec):
         spec = "@".join(filter(None, page.groups()))
     if _HUB_ID.fullmatch(spec):
@@ -179,13 +188,6 @@ def _path(spec: str) -> Path:
         return Path(spec).expanduser()
     except RuntimeError:
         return Path(spec)
-
-
-def _synthetic(spec: str) -> ModelSource:
-    shape = spec.removeprefix(SYNTHETIC_PREFIX)
-    if shape not in SHAPES:
-        raise UsageError(f"there is no synthetic model {shape!r}: choose one of {', '.join(SHAPES)}")
-    return ModelSource("synthetic", spec, spec)
 
 
 _REMEDY = (

@@ -26,7 +26,7 @@ from bench.prepare.converter import Converter
 from bench.prepare.model_facts import ModelFacts, facts_of
 from bench.prepare.model_source import DEFAULT_PACKAGE, ModelSource
 from bench.prepare.prompts import PIECES_FILE, PROMPTS_FILE, TEXT_TOKENS, PromptBook
-from bench.prepare.recipes import PACKAGES, Recipe
+from bench.prepare.recipes import PACKAGES, Corpus, Recipe
 
 CORPUS = Path(__file__).resolve().parent / "corpus"
 TEXTS = CORPUS.with_name("texts")
@@ -117,8 +117,7 @@ class Preparation(ABC):
         self._store = ArtifactStore(cache)
         self._converter = Converter(conversion_python, cache / "logs")
         self._say = say
-        self._corpus = corpus
-        self._texts = texts
+        self._folders = corpus, texts
         self._checked: set[str] = set()
 
     @property
@@ -232,25 +231,22 @@ class Preparation(ABC):
     def _prompts_job(self, facts: ModelFacts) -> Job:
         text_tokens = min(TEXT_TOKENS, facts.context_tokens or TEXT_TOKENS)
         values = {"vocab_size": facts.vocab_size, "text_tokens": text_tokens}
-        files = {"corpus": self._corpus_files, "texts": self._text_files}
-        digests = {"corpus": self._corpus_digest, "texts": _digest_of_texts(self._text_files)}
-        recipe = Recipe(
-            "prompts", values | digests, values | {name: [str(file) for file in files[name]] for name in files}
-        )
+        texts = self._texts
+        digests = {"corpus": self._corpus.digest, "texts": texts.digest}
+        files = {"corpus": self._corpus.files, "texts": texts.files}
+        recipe = Recipe("prompts", values | digests, values | files)
         key = self._key("prompts", "", self._tokenizer_digest, recipe)
         return Job(key, recipe, f"the corpus to ids of {self.source.label}")
 
     @cached_property
-    def _corpus_files(self) -> list[Path]:
-        return _text_files(self._corpus, "prompts")
+    def _corpus(self) -> Corpus:
+        return _corpus_of(sorted(self._folders[0].glob("*.txt")), self._folders[0], "prompts")
 
     @cached_property
-    def _corpus_digest(self) -> str:
-        return _digest_of_texts(self._corpus_files)
-
-    @cached_property
-    def _text_files(self) -> list[Path]:
-        return sorted(_text_files(self._texts, "quality"), key=_by_number)
+    def _texts(self) -> Corpus:
+        # The first texts hold every kind, and who stops early has seen each.
+        files = sorted(self._folders[1].glob("*.txt"), key=lambda file: (int(file.stem.rpartition("-")[2]), file.stem))
+        return _corpus_of(files, self._folders[1], "quality")
 
     def _made(self, job: Job, source: str) -> Artifact:
         """The artifact of ``job``, made from ``source`` if there is none, and checked against its digests once."""
@@ -288,22 +284,12 @@ class Preparation(ABC):
         return made
 
 
-def _text_files(folder: Path, purpose: str) -> list[Path]:
-    files = sorted(folder.glob("*.txt"))
+def _corpus_of(files: Sequence[Path], folder: Path, purpose: str) -> Corpus:
     if not files:
         raise PrepareError(f"the folder {folder} holds no texts for {purpose}: restore it from the project")
-    return files
-
-
-def _by_number(file: Path) -> tuple[int, str]:
-    # The first texts hold every kind, and who stops early has seen each.
-    kind, _, number = file.stem.rpartition("-")
-    return int(number), kind
-
-
-def _digest_of_texts(files: Iterable[Path]) -> str:
     # A checkout on Windows may have other line ends; the text is the same, and is read as such.
-    return digest_of({file.stem: file.read_text("utf-8") for file in files}, length=64)
+    digest = digest_of({file.stem: file.read_text("utf-8") for file in files}, length=64)
+    return Corpus(digest, [str(file) for file in files])
 
 
 def counted(job: Job, facts: Mapping[str, Any], output: Path) -> Made:

@@ -11,10 +11,10 @@ import hashlib
 import json
 import random
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from bench.errors import PrepareError, UsageError, cause
 from bench.plan.cells import digest
@@ -86,22 +86,18 @@ class PromptBook:
     def read(cls, file: Path) -> PromptBook:
         """The book in ``file``, as the prepare stage wrote it."""
         try:
-            return cls.from_json(json.loads(file.read_text("utf-8")))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            book = json.loads(file.read_text("utf-8"))
+            return cls(
+                kinds={name: tuple(ids) for name, ids in sorted(book["kinds"].items())},
+                openers=tuple(book["openers"]),
+                bos=tuple(book["bos"]),
+                vocab_size=book["vocab_size"],
+                texts={name: tuple(ids) for name, ids in book["texts"].items()},
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise PrepareError(
                 f"the prompts in {file} cannot be read ({cause(error, file)}): remove them with `nox -s clean`"
             ) from error
-
-    @classmethod
-    def from_json(cls, book: Mapping[str, Any]) -> PromptBook:
-        """The book that ``book`` describes."""
-        return cls(
-            kinds={name: tuple(ids) for name, ids in sorted(book["kinds"].items())},
-            openers=tuple(book["openers"]),
-            bos=tuple(book["bos"]),
-            vocab_size=book["vocab_size"],
-            texts={name: tuple(ids) for name, ids in book["texts"].items()},
-        )
 
     @classmethod
     def made_up(cls, vocab_size: int = 32_000, seed: int = 0) -> PromptBook:
@@ -133,11 +129,6 @@ class PromptBook:
         """
         first = set(wanted)
         keys = [*sorted(first), *sorted(set(spare) - first)]
-        self._check(keys)
-        taken: set[int] = set()
-        return {key: self._prompt(key, block, taken) for key in keys}
-
-    def _check(self, keys: Sequence[PromptKey]) -> None:
         shortest = min((key.prompt_tokens for key in keys), default=self.shortest)
         if shortest < self.shortest:
             raise UsageError(f"a prompt of {shortest} tokens cannot be made: this model's shortest has {self.shortest}")
@@ -146,31 +137,25 @@ class PromptBook:
                 f"one visit asks for {len(keys)} different prompts, this model's vocabulary has openers for "
                 f"{len(self.openers)}: ask for fewer prompt lengths, repeats or rows, or a lower --max-warmups"
             )
+        taken: set[int] = set()
+        return {key: self._prompt(key, block, taken) for key in keys}
 
     def _prompt(self, key: PromptKey, block: int, taken: set[int]) -> Prompt:
         # Warm-ups are asked the same in every block: a stack that then answers otherwise is not deterministic.
         prompt_id = f"{key.prompt_tokens}/{block if key.ordinal >= 0 else 0}/{key.ordinal}/{key.row}"
         drawn = hashlib.sha256(prompt_id.encode("ascii")).digest()
-        opener = self._opener(int.from_bytes(drawn[:8], "big"), taken)
+        place = int.from_bytes(drawn[:8], "big") % len(self.openers)
+        while place in taken:
+            place = (place + 1) % len(self.openers)
+        taken.add(place)
         kind = sorted(self.kinds)[int.from_bytes(drawn[8:16], "big") % len(self.kinds)]
-        body = _window(self.kinds[kind], int.from_bytes(drawn[16:24], "big"), key.prompt_tokens - self.shortest)
-        ids = (*self.bos, opener, *body)
+        text, length = self.kinds[kind], key.prompt_tokens - self.shortest
+        start = int.from_bytes(drawn[16:24], "big") % len(text)
+        body = (text * ((start + length) // len(text) + 1))[start : start + length]
+        ids = (*self.bos, self.openers[place], *body)
         return Prompt(ids=ids, prompt_id=prompt_id, digest=digest(ids), kind=kind)
-
-    def _opener(self, drawn: int, taken: set[int]) -> int:
-        index = drawn % len(self.openers)
-        while index in taken:
-            index = (index + 1) % len(self.openers)
-        taken.add(index)
-        return self.openers[index]
 
 
 def kind_of(text: str) -> str:
     """The kind of the text that is named ``<kind>-<number>``."""
     return re.sub(r"-\d+$", "", text)
-
-
-def _window(text: Sequence[int], start: int, length: int) -> tuple[int, ...]:
-    offset = start % len(text)
-    rounds = (offset + length) // len(text) + 1
-    return tuple((list(text) * rounds)[offset : offset + length])

@@ -10,7 +10,7 @@ from pathlib import Path
 from backends.contract import Question, Text
 from bench.errors import PrepareError
 from bench.plan.cells import digest as digest_of
-from bench.prepare.cache import Artifact, ArtifactKey, Made, digests_of
+from bench.prepare.cache import Artifact, ArtifactKey, Made, digests_of, reading
 from bench.prepare.model_facts import ModelFacts
 from bench.prepare.model_source import ModelSource
 from bench.prepare.preparation import Job, Preparation, Wanted
@@ -36,12 +36,14 @@ class ReadyMade(Preparation):
     def artifact(self, artifact_format: str, precision: str, device: str, int4: str = "") -> Artifact:
         """The artifact as it is."""
         del device, int4
-        if artifact_format != self._format:
-            raise PrepareError(f"{self.source.label} is {self._format} already and cannot be made {artifact_format}")
+        if artifact_format != self.source.kind:
+            raise PrepareError(
+                f"{self.source.label} is {self.source.kind} already and cannot be made {artifact_format}"
+            )
         inspected = self._inspected
         return Artifact(
             path=self._copy.path,
-            format=self._format,
+            format=self.source.kind,
             precision=precision,
             digest=self._digest,
             bytes=self._copy.bytes,
@@ -55,17 +57,17 @@ class ReadyMade(Preparation):
         """Refused: what it was made from is not known."""
         del texts, questions
         raise PrepareError(
-            f"{self.source.label} is {self._format} already, and the weights that it was made from are not known: name "
-            "a load of the run with --reference"
+            f"{self.source.label} is {self.source.kind} already, and the weights that it was made from are not known: "
+            "name a load of the run with --reference"
         )
 
     @property
     def _note(self) -> str | None:
-        said = self._of_gguf.manifest["facts"].get("note") if self._format == "gguf" else None
+        said = self._of_gguf.manifest["facts"].get("note") if self.source.kind == "gguf" else None
         return f"{self.source.note}; {said}" if said else self.source.note
 
     def _tokenizer(self) -> Path:
-        return self._of_gguf.path if self._format == "gguf" else self._copy.path
+        return self._of_gguf.path if self.source.kind == "gguf" else self._copy.path
 
     @property
     def _of_gguf(self) -> Artifact:
@@ -74,22 +76,18 @@ class ReadyMade(Preparation):
 
     @property
     def _tokenizer_digest(self) -> str:
-        return self._tokenizer_job.key.digest if self._format == "gguf" else self._digest
+        return self._tokenizer_job.key.digest if self.source.kind == "gguf" else self._digest
 
     def _jobs(self, wanted: Sequence[Wanted]) -> Iterator[Job]:
         del wanted
         yield self._inspect_job
-        if self._format == "gguf":
+        if self.source.kind == "gguf":
             yield self._tokenizer_job
 
     @property
     def expected_facts(self) -> ModelFacts | None:
         """What is known of the model; ``None`` until it has been inspected."""
         return None if self._store.find(self._inspect_job.key) is None else self._facts
-
-    @property
-    def _format(self) -> str:
-        return self.source.kind
 
     @property
     def _path(self) -> Path:
@@ -99,17 +97,17 @@ class ReadyMade(Preparation):
     def _model(self) -> str:
         """What a converter is given: a folder, or a GGUF file."""
         folder = self._copy.path
-        return str(folder / self.source.directory.name if self._format == "gguf" else folder)
+        return str(folder / self.source.directory.name if self.source.kind == "gguf" else folder)
 
     @cached_property
     def _taken(self) -> Taken:
-        return take(self._format, self.source.directory, self.source.label, self._store.artifacts)
+        return take(self.source.kind, self.source.directory, self.source.label, self._store.artifacts)
 
     @cached_property
     def _beside(self) -> dict[str, str]:
         """The digest of the tokenizer that lies beside a GGUF file, which is no part of the model itself."""
         beside = self.source.directory.with_name(TOKENIZER)
-        there = self._format == "gguf" and beside.name in self._taken.files
+        there = self.source.kind == "gguf" and beside.name in self._taken.files
         return digests_of([beside], self._store.root) if there else {}
 
     @cached_property
@@ -120,18 +118,19 @@ class ReadyMade(Preparation):
             return Made({})
 
         recipe = {"task": "take", "rules": RULES, **self._beside}
-        key = ArtifactKey(self._format, "", self.source.label, self._digest, recipe, {})
+        key = ArtifactKey(self.source.kind, "", self.source.label, self._digest, recipe, {})
         return self._verified(self._store.get(key, make))
 
     @cached_property
     def _digest(self) -> str:
         # Nothing is made before the model has been taken, and all that is made has this in its key.
-        files = own_files(self.source, self._taken)
-        return digest_of({"kind": self._format, "files": digests_of(files, self._store.root)}, length=64)
+        with reading(self.source.directory):
+            files = own_files(self.source, self._taken)
+        return digest_of({"kind": self.source.kind, "files": digests_of(files, self._store.root)}, length=64)
 
     @property
     def _inspect_job(self) -> Job:
-        recipe = Recipe("inspect", {"format": self._format}, {"format": self._format})
+        recipe = Recipe("inspect", {"format": self.source.kind}, {"format": self.source.kind})
         return self._job(recipe, "inspected", "looking into")
 
     @property

@@ -66,7 +66,7 @@ make as ``mixed``.
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Texts that a recipe may calibrate weights with."""
+    """Texts of ours: their digest and their files."""
 
     digest: str
     files: Sequence[str]
@@ -110,7 +110,8 @@ def recipe_for(
     default = "plain" if artifact_format == "ort-genai" and family != "CPU" else next(iter(known), "")
     settings = known.get(int4 or default, {}) if precision == "int4" else {}
     if artifact_format == "huggingface":
-        return _cast(precision)
+        _require(precision, ("fp32", "bf16", "fp16"), "a Hugging Face directory")
+        return Recipe("cast", {"weight_format": precision}, {"precision": precision})
     if artifact_format == "openvino-ir":
         return _openvino(precision, family, facts, settings, corpus)
     if artifact_format == "ort-genai":
@@ -155,11 +156,6 @@ def group_size(widths: Sequence[int], device: str) -> int:
 def _require(precision: str, formats: Sequence[str], what: str) -> None:
     if precision not in formats:
         raise UsageError(f"{what} cannot be made in {precision}: choose one of {', '.join(formats)}")
-
-
-def _cast(precision: str) -> Recipe:
-    _require(precision, ("fp32", "bf16", "fp16"), "a Hugging Face directory")
-    return Recipe("cast", {"weight_format": precision}, {"precision": precision})
 
 
 def _openvino(precision: str, device: str, facts: ModelFacts, int4: Mapping[str, Any], corpus: Corpus | None) -> Recipe:

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
@@ -122,32 +122,26 @@ def _can_be_installed(wheel: Mapping[str, Any], minors: Sequence[int]) -> bool:
         tags = parse_wheel_filename(wheel.get("name") or str(wheel["url"]).rpartition("/")[2])[3]
     except InvalidWheelFilename:
         return False
-    return any(_PLATFORM.fullmatch(tag.platform) and _is_ours(tag.interpreter, tag.abi, minors) for tag in tags)
-
-
-def _is_ours(interpreter: str, abi: str, minors: Sequence[int]) -> bool:
-    known = re.fullmatch(r"(?:cp|py)3(\d*)", interpreter)
-    minor = int(known[1] or 0) if known else max(minors) + 1
-    return minor in minors if abi == interpreter else abi in ("none", "abi3") and minor <= max(minors)
+    for tag in tags:
+        known = re.fullmatch(r"(?:cp|py)3(\d*)", tag.interpreter)
+        minor = int(known[1] or 0) if known else max(minors) + 1
+        for_all = tag.abi in ("none", "abi3") and minor <= max(minors)
+        if _PLATFORM.fullmatch(tag.platform) and (minor in minors if tag.abi == tag.interpreter else for_all):
+            return True
+    return False
 
 
 # -- proof ------------------------------------------------------------------------------------------------------------
 
 
-class Answer(NamedTuple):
-    """What the resolver made of a venv for a system and a Python."""
+def resolve_all(python: str, minors: Iterable[int]) -> Iterator[tuple[str, str, str, str]]:
+    """Every worker's venv, for every system and each Python 3 of ``minors``; ``python`` has uv.
 
-    group: str
-    system: str
-    python: str
-    outcome: str
-
-
-def resolve_all(python: str, minors: Iterable[int]) -> Iterator[Answer]:
-    """Every worker's venv, for every system and each Python 3 of ``minors``; ``python`` has uv."""
+    Yields: its group, uv's name of the system, the Python, and what :func:`resolved` says.
+    """
     for group, (system, platform), minor in product(all_groups(), SYSTEMS.items(), minors):
         here = Here(platform, "x86_64", (3, minor))
-        yield Answer(group, system, f"3.{minor}", resolved(python, environment(group), here, system))
+        yield group, system, f"3.{minor}", resolved(python, environment(group), here, system)
 
 
 def resolved(python: str, one: Environment, here: Here, system: str) -> str:

@@ -31,7 +31,7 @@ from bench.prepare.model_facts import ModelFacts, facts_of, unreadable_refused
 from bench.prepare.model_source import DEFAULT_FACTS, DEFAULT_MODULE, DEFAULT_PACKAGE, resolve_model
 from bench.prepare.preparation import ASSUMED_PARAMETERS, Job, Preparation, Say, Wanted, counted
 from bench.prepare.ready_made import ReadyMade
-from bench.prepare.recipes import RECIPE_VERSION, Corpus, Recipe, recipe_for
+from bench.prepare.recipes import RECIPE_VERSION, Recipe, recipe_for
 
 SYNTHETIC_SEED = 20_240_423
 _REFERENCE_BYTES = {"fp32": 4, "bf16": 2}
@@ -86,7 +86,13 @@ class Preparer(Preparation):
 
     def reference(self, texts: Sequence[Text], questions: Sequence[Question] = ()) -> Artifact:
         """The reference in the widest type that is there or fits into the memory."""
-        self._check_lengths(texts)
+        limit = self._facts.context_tokens
+        for text in texts:
+            if limit is not None and len(text.ids) > limit:
+                raise PrepareError(
+                    f"text {text.name} has {len(text.ids)} tokens, more than the {limit} of {self.source.label}'s "
+                    "context: ask for a shorter one"
+                )
         jobs = [self._reference_job(precision, texts, questions) for precision in _REFERENCE_BYTES]
         free = free_memory_bytes()
         for job in jobs:
@@ -99,15 +105,6 @@ class Preparer(Preparation):
             f"a reference of {self.source.label} needs about {gigabytes(jobs[-1].work.memory_bytes)} of memory, "
             f"{gigabytes(free)} are free: close programs, or name a load of the run with --reference"
         )
-
-    def _check_lengths(self, texts: Sequence[Text]) -> None:
-        limit = self._facts.context_tokens
-        for text in texts:
-            if limit is not None and len(text.ids) > limit:
-                raise PrepareError(
-                    f"text {text.name} has {len(text.ids)} tokens, more than the {limit} of {self.source.label}'s "
-                    "context: ask for a shorter one"
-                )
 
     def _reference_job(self, precision: str, texts: Sequence[Text], questions: Sequence[Question]) -> Job:
         given = {
@@ -138,14 +135,23 @@ class Preparer(Preparation):
         source = self.source
         if source.kind == "directory":
             return None
-        if source.kind == "default":
-            recipe, facts = self._unpack_recipe(), DEFAULT_FACTS
-        elif source.kind == "synthetic":
-            recipe, facts = self._synthetic_recipe(), source.shape.facts
-        else:
+        if source.kind == "hub":
             model = self._hub_model
             key, recipe = self._hub_key(model.commit), self._hub_recipe(model.commit)
             return Job(key, recipe, model.name, stored_as="fp32", known_work=model.work(self._store.root))
+        if source.kind == "default":
+            version, facts = self._versions[DEFAULT_PACKAGE], DEFAULT_FACTS
+            if version is None:
+                raise PrepareError(
+                    f"the default model's package {DEFAULT_PACKAGE} is not in the conversion venv: make that again "
+                    "with `nox -s models`, or name a model with --model"
+                )
+            recipe = Recipe("gguf", {"package": DEFAULT_PACKAGE, "version": version, "weight_format": "fp32"}, {})
+        else:
+            shape, facts = source.shape, source.shape.facts
+            values = {"config": shape.config, "dtype": shape.dtype, "seed": SYNTHETIC_SEED}
+            texts = self._corpus
+            recipe = Recipe("synthetic", {**values, "corpus": texts.digest}, {**values, "corpus": texts.files})
         key = self._key("huggingface", "", source.kind, recipe)
         title = f"{source.label} to a Hugging Face directory"
         return Job(key, recipe, title, facts.parameters, facts.stored_bytes, facts.only_format or "fp32")
@@ -168,26 +174,10 @@ class Preparer(Preparation):
         download(self._hub_model, self.source, folder, output, self._converter, self._say)
         return counted(job, {}, output)
 
-    def _unpack_recipe(self) -> Recipe:
-        version = self._versions[DEFAULT_PACKAGE]
-        if version is None:
-            raise PrepareError(
-                f"the default model's package {DEFAULT_PACKAGE} is not in the conversion venv: make that again with "
-                "`nox -s models`, or name a model with --model"
-            )
-        return Recipe("gguf", {"package": DEFAULT_PACKAGE, "version": version, "weight_format": "fp32"}, {})
-
-    def _synthetic_recipe(self) -> Recipe:
-        shape = self.source.shape
-        values = {"config": shape.config, "dtype": shape.dtype, "seed": SYNTHETIC_SEED}
-        corpus = [str(file) for file in self._corpus_files]
-        return Recipe("synthetic", {**values, "corpus": self._corpus_digest}, {**values, "corpus": corpus})
-
     def _artifact_job(self, wanted: Wanted, facts: ModelFacts | None) -> Job:
         """How an artifact is made; without ``facts`` that of a hub model that is not here yet, of unknown size."""
         artifact_format, precision, device, int4 = wanted
-        corpus = Corpus(self._corpus_digest, [str(file) for file in self._corpus_files])
-        recipe = recipe_for(artifact_format, precision, device, facts or _UNKNOWN_FACTS, int4, corpus)
+        recipe = recipe_for(artifact_format, precision, device, facts or _UNKNOWN_FACTS, int4, self._corpus)
         title = f"{self.source.label} to {artifact_format} {precision}{int4 and f' ({int4})'}"
         if facts is None:
             key = ArtifactKey(artifact_format, precision, self.source.label, "not here yet", recipe.identity, {})
@@ -229,8 +219,9 @@ class Preparer(Preparation):
         job = self._model_job
         if job is not None:
             return job.key.digest
-        files = digests_of(source_files(self.source.directory), self._store.root)
-        return digest_of({"kind": "directory", "files": files}, length=64)
+        with unreadable_refused(self.source.directory):
+            files = source_files(self.source.directory)
+        return digest_of({"kind": "directory", "files": digests_of(files, self._store.root)}, length=64)
 
     @cached_property
     def _facts(self) -> ModelFacts:

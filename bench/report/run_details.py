@@ -10,20 +10,11 @@ from markupsafe import Markup
 
 from backends.spec import BackendSpec
 from bench.analyse.grouping import group_by
-from bench.analyse.read_quality import NO_REFERENCE
 from bench.analyse.results import AskedCell, CellResult, Generation, LoadResult, LoadTimes, Use
 from bench.cli import command_line
 from bench.metrics import BY_GENERATION
 from bench.plan.backends import BACKENDS
-from bench.plan.flags import LEAST_ADAPTIVE_BLOCKS, PROFILES
-from bench.plan.options import (
-    DEFAULT_COOLDOWN_MAX_S,
-    DEFAULT_MAX_BLOCKS,
-    DEFAULT_MAX_WARMUPS,
-    DEFAULT_QUALITY_LIMITS,
-    DEFAULT_TIMEOUT_S,
-    DEFAULT_WARMUPS,
-)
+from bench.plan.resume import asked_again
 from bench.report import metric_words
 from bench.report.code_words import word
 from bench.report.drawing.series_chart import SeriesChart, of_many, series_chart
@@ -227,52 +218,9 @@ def alone(load: LoadResult, cells: Sequence[CellResult | AskedCell], record: Map
         parts += ["--batch-size", _listed(batches)] if batches != {1} else []
         parts += ["--turns", _listed(turns)] if turns != {0} else []
     parts += ["--ask", "again"] if any(cell.ask == "again" for cell in cells) else []
-    parts += _conditions(record.get("options") or {}, load.backend, "standard" if variants else "quick")
+    parts += asked_again(record.get("options") or {}, load.backend, "standard" if variants else "quick")
     windows = str((record.get("machine") or {}).get("os") or "").startswith("Windows")
     return command_line(parts, windows=windows)
-
-
-def _conditions(options: Mapping[str, Any], backend: str, usual: str) -> Iterator[str]:
-    """Flags for what the run was asked for beside its axes and is not there by default."""
-    profile = options.get("profile") or usual
-    blocks, repeats = PROFILES.get(profile, (None, None))
-    warmups = options.get("warmups") or 0
-    target = options.get("interval_target")
-    flags = {
-        "model": (options.get("model"), "default"),
-        "profile": (profile, usual),
-        "blocks": (options.get("blocks"), max(blocks or 0, LEAST_ADAPTIVE_BLOCKS) if target else blocks),
-        "interval-target": (f"{100 * target:g}%" if target else None, None),
-        "max-blocks": (options.get("max_blocks"), max(DEFAULT_MAX_BLOCKS, options.get("blocks") or 0)),
-        "max-time": (options.get("max_time_s"), None),
-        "repeats": (options.get("repeats"), repeats),
-        "warmups": (options.get("warmups"), DEFAULT_WARMUPS),
-        "max-warmups": (options.get("max_warmups"), max(DEFAULT_MAX_WARMUPS, warmups)),
-        "warmup-new-tokens": (options.get("warmup_new_tokens"), None),
-        "threads": (options.get("threads"), None),
-        "cooldown-s": (options.get("cooldown_s"), 0),
-        "cooldown-c": (options.get("cooldown_c"), None),
-        "cooldown-max-s": (options.get("cooldown_max_s"), DEFAULT_COOLDOWN_MAX_S),
-        "load-timeout-s": (options.get("load_timeout_s"), DEFAULT_TIMEOUT_S),
-        "generation-timeout-s": (options.get("generation_timeout_s"), DEFAULT_TIMEOUT_S),
-    }
-    for flag, (value, default) in flags.items():
-        if value not in (None, default):
-            yield from (f"--{flag}", str(value))
-    for name, value in ((options.get("load_options") or {}).get(backend) or {}).items():
-        yield from ("--load-option", f"{backend}.{name}={str(value).lower() if isinstance(value, bool) else value}")
-    if options.get("allow_fallback"):
-        yield "--allow-fallback"
-    if options.get("retry_crashed"):
-        yield "--retry-crashed"
-    if options.get("quality") is False:
-        yield "--no-quality"
-    # A load of the run that it was asked to compare with is not measured again.
-    if options.get("reference") == NO_REFERENCE:
-        yield from ("--reference", NO_REFERENCE)
-    limits = options.get("quality_limits") or DEFAULT_QUALITY_LIMITS
-    if limits != DEFAULT_QUALITY_LIMITS:
-        yield from ("--quality-limits", ",".join(f"{name}={ratio:g}" for name, ratio in limits.items() if ratio))
 
 
 def _listed(numbers: Set[int]) -> str:

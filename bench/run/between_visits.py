@@ -62,17 +62,13 @@ class Progress:
         if planned.block == 0 or self.begun == 0:
             return ""
         spent_s = time.monotonic() - self._since
-        left_s = spent_s / self.begun * self._visits_left(planned)
+        left = self._visits[self._places[planned.block, planned.position] :]
+        # Without visits whose cells need no more.
+        count = len(left) if self._open is None else sum(self._open(cell.key for cell in one.cells) for one in left)
+        left_s = spent_s / self.begun * count
         if self._options.max_time_s is not None:
             left_s = min(left_s, max(0.0, self._options.max_time_s - self._before_s - spent_s))
         return f" ({self._at_most}about {format_duration(left_s)} left)"
-
-    def _visits_left(self, planned: PlannedVisit) -> int:
-        """This one and those after it, without visits whose cells need no more."""
-        place = self._places[planned.block, planned.position]
-        if self._open is None:
-            return len(self._visits) - place
-        return sum(self._open(cell.key for cell in one.cells) for one in self._visits[place:])
 
 
 _POLL_S = 1.0

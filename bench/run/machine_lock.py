@@ -98,7 +98,11 @@ class MachineLock:
             if shared:
                 return [_found(others)]
             if time.monotonic() >= end:
-                raise MachineError(_refusal(others, wait_s))
+                waited = f" and did not end within {wait_s:g} s" if wait_s else ""
+                raise MachineError(
+                    f"another run measures on this machine{waited}: {_listed(others)}; have this one wait by --wait "
+                    "2h, or measure beside it by --shared, which is a finding about every number"
+                )
             if not waits:
                 self._say(f"waiting for {_listed(others)}")
                 waits = True
@@ -164,14 +168,6 @@ def _read(description: Path) -> Holder | None:
 
 def _listed(others: Iterable[Holder | None]) -> str:
     return ", ".join("a run that does not say what it is" if one is None else one.words for one in others)
-
-
-def _refusal(others: Iterable[Holder | None], wait_s: float) -> str:
-    waited = f" and did not end within {wait_s:g} s" if wait_s else ""
-    return (
-        f"another run measures on this machine{waited}: {_listed(others)}; have this one wait by --wait 2h, or measure "
-        "beside it by --shared, which is a finding about every number"
-    )
 
 
 def _found(others: Iterable[Holder | None]) -> Found:

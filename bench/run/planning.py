@@ -13,10 +13,12 @@ from bench.observe.limits import usable_memory
 from bench.plan import values as v
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load
+from bench.plan.estimate import counted, format_duration, guess_seconds, memory_bytes, quality_seconds
 from bench.plan.options import Options, resolve_options
 from bench.plan.plan import Plan, Surroundings, make_plan
 from bench.plan.resume import options_again
-from bench.prepare.conversion_cost import Free, existing_parent, preflight_lines
+from bench.prepare.cache import cache_root
+from bench.prepare.conversion_cost import disk_bytes, existing_parent
 from bench.prepare.model_source import resolve_model
 from bench.prepare.preparation import ASSUMED_PARAMETERS, Preparation
 from bench.prepare.stage import wanted_artifacts
@@ -47,15 +49,53 @@ def preflight(
     Args:
         preparer: ``None`` where no model is needed.
         loads: those for which artifacts are made.
-        results: where runs lie, or are to lie.
+        results: where runs lie, or are to lie: their disk is told where nothing is made, which goes into the cache.
     """
-    pending, parameters = [], None
-    if preparer is not None:
-        expected = preparer.expected_facts
-        parameters = ASSUMED_PARAMETERS if expected is None else expected.parameters
-        pending = preparer.pending(wanted_artifacts(loads))
-    free = Free(shutil.disk_usage(existing_parent(results)).free, usable_memory().available_bytes)
-    return preflight_lines(plan, options, pending, parameters, free)
+    blocks = _from_to(options.blocks, options.most_blocks, "block")
+    warmups = _from_to(options.warmups, options.max_warmups, "warm-up")
+    timed = counted(options.repeats, "timed generation")
+    what = f"{counted(len(plan.loads), 'load')}, {counted(len(plan.cells), 'cell')}"
+    measure = f"measure    {what}, in {blocks} of {warmups} + {timed} each"
+    if preparer is None:
+        return [measure, "time       as the simulated latencies add up; no model is run"]
+    expected = preparer.expected_facts
+    parameters = ASSUMED_PARAMETERS if expected is None else expected.parameters
+    pending = preparer.pending(wanted_artifacts(loads))
+    making_s = sum(work.seconds for work in pending)
+    labels = ", ".join(work.label for work in pending)
+    what = f"{counted(len(pending), 'artifact')}, about {format_duration(making_s)}: {labels}"
+    preparing = max((work.memory_bytes for work in pending), default=0)
+    memory = f"{preparing / 1e9:.1f} GB needed to prepare, {memory_bytes(plan, parameters) / 1e9:.1f} GB to measure"
+    # The cache may lie on another disk than the runs.
+    folder = cache_root(options.cache_dir) if pending else results
+    free_bytes = shutil.disk_usage(existing_parent(folder)).free
+    guess = f"{_guess(plan, options, parameters, making_s)} (a guess; a measured figure follows after the first block)"
+    return [
+        measure,
+        f"prepare    {what if pending else 'nothing: all artifacts are in the cache'}",
+        f"disk       {disk_bytes(pending) / 1e9:.1f} GB needed, {free_bytes / 1e9:.1f} GB free",
+        f"memory     {memory}, {usable_memory().available_bytes / 1e9:.1f} GB free",
+        f"time       {guess}",
+    ]
+
+
+def _from_to(least: int, most: int, noun: str) -> str:
+    return counted(most, noun) if least == most else f"{least} to {counted(most, noun)}"
+
+
+def _guess(plan: Plan, options: Options, parameters: int, making_s: float) -> str:
+    most_s = guess_seconds(plan, options, parameters)
+    if options.interval_target is None:
+        return f"about {_whole(most_s, options, making_s)}"
+    least_s = most_s * options.blocks / options.most_blocks
+    limit_s = min(most_s, options.max_time_s or most_s)
+    least, most = (_whole(seconds, options, making_s) for seconds in (min(least_s, limit_s), limit_s))
+    return f"about {least} to {most}, as the intervals narrow"
+
+
+def _whole(measuring_s: float, options: Options, making_s: float) -> str:
+    scoring_s = quality_seconds(options.blocks, measuring_s) if options.quality else 0.0
+    return format_duration(measuring_s + scoring_s + making_s)
 
 
 def _options_again(flags: Mapping[str, Any], root: Path) -> Options:

@@ -228,17 +228,12 @@ class Earlier:
         """Those until now, the last with its end: of end.json, or else the last sign of life."""
         *before, last = self.run.record.get("sittings") or [{"began_at": self.run.record.get("created_at")}]
         end = self.run.end or {}
-        ended = as_utc(end.get("ended_at")) or max(self._signs_of_life(), default=None)
+        newest = (pc.max(self.run.table(table, [column])[column]).as_py() for table, column in _TIMES.items())
+        ended = as_utc(end.get("ended_at")) or max((one for one in newest if one is not None), default=None)
         began = as_utc(last["began_at"])
         # A sitting that ended before anything was written has no sign of its own.
         at = max((one for one in (began, ended) if one is not None), default=None)
         return [*before, {**last, "ended_at": at and at.isoformat(), "reason": end.get("reason", "killed")}]
-
-    def _signs_of_life(self) -> Iterator[datetime]:
-        for table, column in _TIMES.items():
-            newest = pc.max(self.run.table(table, [column])[column]).as_py()
-            if newest is not None:
-                yield newest
 
 
 def _reached() -> pc.Expression:

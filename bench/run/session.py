@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 from statistics import median_high
 from typing import TYPE_CHECKING, Any
 
@@ -135,7 +134,10 @@ class BenchSession:
         for line in readiness.lines(selected.loads):
             self.say(line)
         runnable = [load for load in selected.loads if readiness.can_run(load)]
-        preparer = self._preparation(runnable)
+        # Of a branch the newest commit may be another than the one that was measured.
+        spec = self.options.model
+        model_spec = spec if self._earlier is None else measured_model(self._earlier.run.record, spec)
+        preparer = preparation_for(replace(self.options, model=model_spec), self.venvs, runnable, self.say)
         if preparer is not None and (expected := preparer.expected_facts) is not None:
             selected = self._fitting(selected, preparer.source.label, expected.context_tokens)
         left = selected if self._earlier is None else self._earlier.left_of(selected)
@@ -172,7 +174,12 @@ class BenchSession:
         if self._quality is not None:
             keep_answers(self.writer.path, self._quality.reference)
         self.guard.begin(self.writer, worker_variables(threads), threads)
-        self._write_impossible(selected)
+        for one in selected.impossible:
+            for table, row in zip(
+                ("loads", "generations"), impossible_rows(one.cell, one.reason, self._facts), strict=True
+            ):
+                if self._earlier is None or self._earlier.lacks(table, row):
+                    self.writer.rows(table, [row])
         self.stopper.install()
         still_open = None if self._adaptive is None else self._adaptive.open
         before = (0, 0.0) if self._earlier is None else (len(self._earlier.whole), self._earlier.seconds)
@@ -188,12 +195,6 @@ class BenchSession:
         questions = questions_of(book, selected.cells, shapes, block, self.options.repeats, context)
         reference = reference_for(self.options.reference, runnable, preparer, texts, questions, context, self.say)
         return QualityPass(texts, reference, context, self._load_plans, self._facts, self.say)
-
-    def _preparation(self, runnable: Sequence[Load]) -> Preparation | None:
-        options = self.options
-        if self._earlier is not None:
-            options = replace(options, model=measured_model(self._earlier.run.record, options.model))
-        return preparation_for(options, self.venvs, runnable, self.say)
 
     def _facts_of(self, model: dict[str, Any]) -> RunFacts:
         options = self.options
@@ -214,13 +215,6 @@ class BenchSession:
             unsettled=self.guard.warm_up_unsettled,
             say=self.say,
         )
-
-    def _write_impossible(self, selected: Plan) -> None:
-        for impossible in selected.impossible:
-            rows = impossible_rows(impossible.cell, impossible.reason, self._facts)
-            for table, row in zip(("loads", "generations"), rows, strict=True):
-                if self._earlier is None or self._earlier.lacks(table, row):
-                    self.writer.rows(table, [row])
 
     def _begin_or_carry_on(self, record: dict[str, Any], selected: Plan) -> None:
         """Write run.json; or take up what an earlier process has measured of ``selected``, if nothing has changed."""
@@ -332,11 +326,6 @@ class BenchSession:
         values: list[float] = (samples.ttft_ns if metric == "ttft" else samples.itl_ns.ravel()).tolist()
         return values
 
-    @property
-    def folder(self) -> Path:
-        """Where the run is written."""
-        return self.writer.path
-
     def finish(self, reason: str) -> None:
         """Score texts where the run was finished, and commit its end, with the reason for which it ended."""
         self._recorded = None
@@ -346,7 +335,13 @@ class BenchSession:
         finally:
             self.stopper.remove()
             self._scratch.remove()
-            self._end(reason)
+            adaptive = self._adaptive and self._adaptive.record(whole=reason == "finished")
+            sittings = self.writer.record.get("sittings")
+            detail = {name: value for name, value in (("adaptive", adaptive), ("sittings", sittings)) if value}
+            try:
+                self.guard.finish()
+            finally:
+                self.writer.finish(reason, detail or None)
 
     def _score(self) -> None:
         if self._quality is None or self.measured == 0:
@@ -362,15 +357,6 @@ class BenchSession:
             self._quality.score(self.plan.loads, measured, seconds, lambda rows: writer.rows("quality", rows), scored)
         except KeyboardInterrupt:
             self.say("the quality pass was stopped; what was measured is kept")
-
-    def _end(self, reason: str) -> None:
-        adaptive = self._adaptive and self._adaptive.record(whole=reason == "finished")
-        sittings = self.writer.record.get("sittings")
-        detail = {name: value for name, value in (("adaptive", adaptive), ("sittings", sittings)) if value}
-        try:
-            self.guard.finish()
-        finally:
-            self.writer.finish(reason, detail or None)
 
     def strict_failure(self) -> str | None:
         """Why ``--strict`` fails the run; ``None`` if it does not."""

@@ -175,7 +175,9 @@ def _flaw_of_object(value: Any, shape: Mapping[str, Any] | Each, where: str) -> 
         place = f"{where}.{key[:_SHOWN]}" if where else key[:_SHOWN]
         if key != name and value.get(key) is None:
             return f"{place} is missing"
-        if value.get(key) is not None and (found := flaw(value[key], part, place)) is not None:
+        # What must have a part is no null: a variant has what was typed.
+        has_parts = isinstance(part, Mapping) and any(one.endswith("!") for one in part)
+        if (has_parts or value.get(key) is not None) and (found := flaw(value[key], part, place)) is not None:
             return found
     return None
 

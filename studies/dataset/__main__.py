@@ -80,7 +80,9 @@ def main(arguments: Sequence[str]) -> int:
             _, took = timed(lambda: make_dataset(root, size))
             say(f"made in    {took}")
         _ask(root, asked.rounds)
-        _history(root, Path(folder), size)
+        arguments = ["--results-dir", str(root), "--reports-dir", f"{folder}/reports", "--machine", machine_id(0)]
+        _, took = timed(lambda: history(arguments))
+        say(f"history    {took} of {size.longest} runs{_goal(took.wall_s, HISTORY_S, 's')}")
     return 0
 
 
@@ -119,12 +121,6 @@ def _ask(root: Path, rounds: int) -> None:
         ]
         say(f"exactness  {max(errors):.2%} from the exact quantiles of {machine} at most, in {len(exact)} groups")
         say(f"beside it  {timed(lambda: _rows(views, APPROXIMATE))[1]} by approx_quantile over all tokens")
-
-
-def _history(root: Path, folder: Path, size: LabSize) -> None:
-    arguments = ["--results-dir", str(root), "--reports-dir", str(folder / "reports"), "--machine", machine_id(0)]
-    _, took = timed(lambda: history(arguments))
-    say(f"history    {took} of {size.longest} runs{_goal(took.wall_s, HISTORY_S, 's')}")
 
 
 def _rows(views: Views, query: str) -> list[tuple[Any, ...]]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.cli import Parser, command
 from bench.errors import UsageError
 from studies import say
-from studies.faults.kills import Outcome, kill_and_resume, uninterrupted
+from studies.faults.kills import kill_and_resume, uninterrupted
 from studies.faults.sweeps import SWEEPS
 
 _LINE = "{name:<14} {kills:>6} {before:>20} {runs:>12} {faults:>7}"
@@ -28,7 +28,13 @@ def main(arguments: Sequence[str]) -> int:
         raise UsageError(f"--kills: at least {len(SWEEPS)}, one for each sweep")
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="aipc-faults-", ignore_cleanup_errors=True) as folder:
-        outcomes = _kill_all(Path(folder), asked.kills, asked.seed)
+        outcomes = {}
+        for number, (name, options) in enumerate(SWEEPS.items()):
+            home = Path(folder, str(number))
+            own = asked.kills * (number + 1) // len(SWEEPS) - asked.kills * number // len(SWEEPS)
+            expected = uninterrupted(home / "whole", options)
+            outcomes[name] = one = kill_and_resume(home, options, expected, f"{asked.seed}/{name}", own)
+            say(f"{name}: {one.kills} kills with seed {asked.seed}, {len(one.faults)} faults")
     say(_LINE.format(name="sweep", kills="kills", before="of them before rows", runs="runs ended", faults="faults"))
     for name, one in outcomes.items():
         say(_LINE.format(name=name, kills=one.kills, before=one.before, runs=one.runs, faults=len(one.faults)))
@@ -36,16 +42,6 @@ def main(arguments: Sequence[str]) -> int:
     kills = sum(one.kills for one in outcomes.values())
     say("\n".join([*faults, f"{kills} kills, {len(faults)} faults, {(time.monotonic() - began) / 60:.0f} minutes"]))
     return 1 if faults else 0
-
-
-def _kill_all(home: Path, kills: int, seed: int) -> dict[str, Outcome]:
-    outcomes = {}
-    for number, (name, options) in enumerate(SWEEPS.items()):
-        own = kills * (number + 1) // len(SWEEPS) - kills * number // len(SWEEPS)
-        expected = uninterrupted(home / str(number) / "whole", options)
-        outcomes[name] = kill_and_resume(home / str(number), options, expected, f"{seed}/{name}", own)
-        say(f"{name}: {outcomes[name].kills} kills with seed {seed}, {len(outcomes[name].faults)} faults")
-    return outcomes
 
 
 def _parser() -> Parser:

@@ -125,7 +125,11 @@ def _until_begun(sweep: Sweep, process: subprocess.Popen[bytes]) -> None:
 
 
 def _faults_after(sweep: Sweep, expected: Expected, seen: set[tuple[Any, ...]], outcome: Outcome) -> list[str]:
-    faults = _left_behind(sweep)
+    _, alive = psutil.wait_procs(list(sweep.processes()), timeout=_WORKERS_END_S)
+    faults = [f"process {process.pid} was left behind" for process in alive]
+    for process in alive:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
     try:
         run = sweep.run
         if run is None:
@@ -138,15 +142,6 @@ def _faults_after(sweep: Sweep, expected: Expected, seen: set[tuple[Any, ...]], 
     except BenchError as error:
         faults.append(f"not readable: {error}")
     return faults
-
-
-def _left_behind(sweep: Sweep) -> list[str]:
-    _, alive = psutil.wait_procs(list(sweep.processes()), timeout=_WORKERS_END_S)
-    found = [f"process {process.pid} was left behind" for process in alive]
-    for process in alive:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    return found
 
 
 def _torn(run: StoredRun, expected: Expected) -> list[str]:

@@ -110,6 +110,10 @@ class Lab:
         file = self.folder / place / "output.txt"
         return file.read_text("utf-8", "replace") if file.exists() else ""
 
+    def says(self, place: str, words: str) -> bool:
+        """Whether the commands in a folder have said so."""
+        return words in self.output(place)
+
     def run_of(self, name: str) -> Path | None:
         """The only run of a machine."""
         found = [path.parent for path in (self.folder / name / "results").glob("*/run.json")]

@@ -98,11 +98,6 @@ def autoregression(drawn: np.random.Generator, runs: int, series: int, phi: floa
     return values
 
 
-def history_tables(histories: int, seed: int, jobs: int) -> list[Table]:
-    """False calls, and power by a quarter as many histories, which take longer."""
-    return [_false(histories, seed, jobs), _power(max(2, histories // 4), seed, jobs)]
-
-
 def _false(histories: int, seed: int, jobs: int) -> Table:
     kinds: dict[str, Callable[[int, float], Play]] = {
         "one series": lambda runs, phi: Play(runs, phi=phi),
@@ -167,7 +162,9 @@ def _shares(plays: list[Play], histories: int, seed: int, jobs: int) -> dict[Pla
 
 def run(asked: argparse.Namespace) -> None:
     """Play, print, and write what was asked for."""
-    tables = history_tables(asked.histories, asked.seed, asked.jobs)
+    # Power takes longer.
+    few = max(2, asked.histories // 4)
+    tables = [_false(asked.histories, asked.seed, asked.jobs), _power(few, asked.seed, asked.jobs)]
     for table in tables:
         print("\n" + "\n".join(as_lines(table)))
     if asked.write is not None:

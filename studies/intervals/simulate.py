@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Mapping
 
 from studies.intervals.agreement import agreement_tables
 from studies.intervals.charts import write_charts
@@ -14,34 +13,7 @@ from studies.intervals.settings import DESCRIPTIONS, QUICK, Counts, Setting, rea
 from studies.intervals.tables import Table, as_lines, write_markdown
 from studies.intervals.usual import usual_tables
 
-Curves = tuple[list[Coverage], list[Point]]
-"""What the charts draw."""
-
-
-def _coverage(setting: Setting) -> tuple[list[Table], Curves]:
-    tables, found = coverage_tables(setting)
-    return tables, (found, [])
-
-
-def _agreement(setting: Setting) -> tuple[list[Table], Curves]:
-    return agreement_tables(setting), ([], [])
-
-
-def _power(setting: Setting) -> tuple[list[Table], Curves]:
-    tables, points = power_tables(setting)
-    return tables, ([], points)
-
-
-def _usual(setting: Setting) -> tuple[list[Table], Curves]:
-    return usual_tables(setting), ([], [])
-
-
-PARTS: Mapping[str, Callable[[Setting], tuple[list[Table], Curves]]] = {
-    "coverage": _coverage,
-    "agreement": _agreement,
-    "power": _power,
-    "usual": _usual,
-}
+PARTS = ("coverage", "agreement", "power", "usual")
 
 
 def run(asked: argparse.Namespace) -> None:
@@ -53,11 +25,16 @@ def run(asked: argparse.Namespace) -> None:
     _say(tables[0])
     for name in asked.only or PARTS:
         begun = time.perf_counter()
-        made, (covered, curves) = PARTS[name](setting)
+        if name == "coverage":
+            made, coverage = coverage_tables(setting)
+        elif name == "power":
+            made, points = power_tables(setting)
+        else:
+            made = agreement_tables(setting) if name == "agreement" else usual_tables(setting)
         for table in made:
             _say(table)
         print(f"  ({name}: {time.perf_counter() - begun:.0f} s)", flush=True)
-        tables, coverage, points = tables + made, coverage + covered, points + curves
+        tables += made
     if asked.write is not None:
         write_markdown(asked.write, tables)
         print(f"\nwritten    {asked.write}")

@@ -25,15 +25,15 @@ Lines = Iterator[str]
 def main(arguments: Sequence[str]) -> int:
     """Print every figure that was asked for; a figure that cannot be had is named, and the others still come."""
     asked = _parser().parse_args(arguments)
-    parts = {
+    parts: dict[str, tuple[str, Callable[[], Lines]]] = {
         "tax": ("Harness tax: the worker's loop over a bare loop, same model, in turn", lambda: _tax(asked)),
         "schedule": ("Simulated: recorded against given", lambda: schedule.said(schedule.measure_deviation(30))),
-        "wall": ("Where the wall time of a run goes", lambda: _wall(asked)),
-        "collect": (
-            "Collecting the default sweep",
-            lambda: collecting.said_collecting(collecting.measure_collecting()),
+        "wall": ("Where the wall time of a run goes", lambda: wall.said(asked.run or wall.newest_run(Path("results")))),
+        "collect": ("Collecting the default sweep", collecting.measure_collecting),
+        "memory": (
+            "Peak memory of the harness process",
+            lambda: (collecting.said_memory(one, collecting.peak_memory_bytes(one)) for one in asked.blocks),
         ),
-        "memory": ("Peak memory of the harness process", lambda: _memory(asked)),
         "repeats": (
             "A sweep beside a script that is started anew for each cell",
             lambda: repeats.said(repeats.measure_walls(asked.processes, say)),
@@ -43,18 +43,13 @@ def main(arguments: Sequence[str]) -> int:
     for name in asked.only or parts:
         title, lines = parts[name]
         say(f"\n{title}")
-        status = max(status, _print(lines))
+        try:
+            for line in lines():
+                say(f"  {line}")
+        except BenchError as error:
+            say(f"  error: {error}")
+            status = max(status, error.exit_status)
     return status
-
-
-def _print(lines: Callable[[], Lines]) -> int:
-    try:
-        for line in lines():
-            say(f"  {line}")
-    except BenchError as error:
-        say(f"  error: {error}")
-        return error.exit_status
-    return 0
 
 
 def _tax(asked: argparse.Namespace) -> Lines:
@@ -74,15 +69,6 @@ def _tax(asked: argparse.Namespace) -> Lines:
         artifact = preparer.artifact(spec.artifact_format, precision, "CPU").path
         measured = tax.measure_tax(spec, venv.python, artifact, precision, threads, preparer.prompts(), asked.pairs)
         yield from tax.said(name, precision, measured)
-
-
-def _wall(asked: argparse.Namespace) -> Lines:
-    yield from wall.said(asked.run or wall.newest_run(Path("results")))
-
-
-def _memory(asked: argparse.Namespace) -> Lines:
-    for blocks in asked.blocks:
-        yield collecting.said_memory(blocks, collecting.peak_memory_bytes(blocks))
 
 
 def _parser() -> Parser:

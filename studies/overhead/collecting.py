@@ -40,9 +40,13 @@ class Collecting:
     pytest_s: float
 
 
-def measure_collecting(runs: int = RUNS) -> list[Collecting]:
-    """Collect the default sweep ``runs`` times, after once to warm the file cache."""
-    return [_collect() for _ in range(runs + 1)][1:]
+def measure_collecting() -> Iterator[str]:
+    """Collect the default sweep some times, after once to warm the file cache; what that took, in lines for people."""
+    measured = [_collect() for _ in range(RUNS + 1)][1:]
+    for name, values in (("in pytest", [one.pytest_s for one in measured]), ("process", [m.wall_s for m in measured])):
+        mean, low, high = mean_interval(values)
+        goal = f"; goal under {COLLECTING_GOAL_S:g} s" if name == "in pytest" else ""
+        yield f"{name:<10} {mean:.2f} s ({low:.2f} to {high:.2f}, {len(values)} runs{goal})"
 
 
 def _collect() -> Collecting:
@@ -85,14 +89,6 @@ class _PeakWatch(threading.Thread):
         while (peak := memory_of(interpreter(self.pid)).peak_bytes) is not None:
             self.peak_bytes = max(peak, self.peak_bytes or 0)
             time.sleep(_LOOK_S)
-
-
-def said_collecting(measured: Sequence[Collecting]) -> Iterator[str]:
-    """The collecting times in lines for people."""
-    for name, values in (("in pytest", [one.pytest_s for one in measured]), ("process", [m.wall_s for m in measured])):
-        mean, low, high = mean_interval(values)
-        goal = f"; goal under {COLLECTING_GOAL_S:g} s" if name == "in pytest" else ""
-        yield f"{name:<10} {mean:.2f} s ({low:.2f} to {high:.2f}, {len(values)} runs{goal})"
 
 
 def said_memory(blocks: int, peak_bytes: int | None) -> str:

@@ -29,7 +29,10 @@ def main(arguments: Sequence[str]) -> int:
         raise UsageError(f"runs, tokens and cells are whole numbers from 1 on, and at most {CELLS} cells")
     with tempfile.TemporaryDirectory(prefix="aipc-report-speed-", ignore_cleanup_errors=True) as folder:
         measured = [_measure(Path(folder), tokens, asked.cells, asked.runs) for tokens in asked.tokens]
-    _say_growth(asked.tokens, measured)
+    cpu_s = [statistics.median(one.cpu_s for one in renderings) for renderings in measured]
+    if len(cpu_s) > 1:
+        times = asked.tokens[-1] / asked.tokens[0]
+        say(f"\nCPU time grew {cpu_s[-1] / cpu_s[0]:.2f} times for {times:g} times the tokens")
     return 0
 
 
@@ -41,13 +44,6 @@ def _measure(folder: Path, tokens: int, cells: int, runs: int) -> list[Rendering
     for line in said(renderings, GOALS if tokens <= TOKENS[0] else LARGE_GOALS):
         say(f"  {line}")
     return renderings
-
-
-def _say_growth(tokens: Sequence[int], measured: Sequence[Sequence[Rendering]]) -> None:
-    if len(tokens) < 2:
-        return
-    first, last = (statistics.median(one.cpu_s for one in renderings) for renderings in (measured[0], measured[-1]))
-    say(f"\nCPU time grew {last / first:.2f} times for {tokens[-1] / tokens[0]:g} times the tokens")
 
 
 def _parser() -> Parser:

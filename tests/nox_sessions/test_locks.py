@@ -108,6 +108,7 @@ def test_a_lock_is_read_as_it_was_written(root: Path) -> None:
         ("# pin: onnxruntime-genai==5\n", "was made from other pins than pyproject.toml has"),
         ("# pin: onnxruntime-genai==6\nnumpy==1 --hash=sha256:0\n", "does not hold onnxruntime-genai==6"),
         ("# pin: onnxruntime-genai==6\nonnxruntime-genai==6\n", "has no hash of onnxruntime-genai"),
+        ("# pin: onnxruntime-genai==6\n<<<<<<< HEAD\n", "holds what is no requirement (Expected package name"),
     ],
 )
 def test_a_lock_that_is_none_for_the_pins_says_so(root: Path, text: str | None, said: str) -> None:

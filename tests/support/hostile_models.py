@@ -318,6 +318,13 @@ _PORT = "<output><port><dim>1099511627776</dim><dim>1099511627776</dim></port></
 _TOKENS = "tokenizer.ggml.tokens"
 _LIST = struct.pack("<IQ", 8, 1)
 
+
+def _half_character(folder: Path) -> Path:
+    model = openvino_ir(folder / "model")
+    (model / "config.json").write_text('{"model_type": "\\ud800"}', "utf-8")
+    return model
+
+
 HOSTILE: Sequence[Hostile] = (
     Hostile("GenAI", "a library of native code", _session(custom_ops_library="evil.so")),
     Hostile("GenAI", "a profile, written where it says", _session(enable_profiling="/home/you/.bashrc")),
@@ -368,6 +375,7 @@ HOSTILE: Sequence[Hostile] = (
     ),
     Hostile("ONNX", "two graphs that readers join", _onnx(onnx_model() + onnx_model())),
     Hostile("ONNX", "a field longer than the file", _onnx(b"\x3a\xff\xff\xff\xff\x0f")),
+    Hostile("IR", "half of a character", _half_character),
     Hostile("IR", "entities that expand", _ir(ir_layer(), before=_BILLION)),
     Hostile("IR", "an entity that is a file", _ir(ir_layer(), before=_OUTSIDE)),
     Hostile("IR", "elements within each other without end", _ir_text("<net>" * 1_000)),

@@ -1,13 +1,14 @@
 """The files of a model that somebody else made: which of them are taken, and how they come into the cache."""
 
 import os
-import shutil
 import stat
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from glob import escape
 from pathlib import Path
 
 from backends.file_names import is_plain
+from bench.prepare.cache import reading
 from bench.prepare.conversion_cost import gigabytes
 from bench.prepare.hub_cache import blobs_of
 
@@ -15,6 +16,8 @@ DOCUMENT = "docs/security.md"
 """Where it stands what is refused, and why."""
 
 _LARGEST_BESIDE = 512 * 1024 * 1024
+_AT_ONCE = 16 * 1024 * 1024
+"""Bytes of a file that are copied at a time."""
 
 
 class RefusedError(ValueError):
@@ -82,7 +85,7 @@ class Folder:
         links = file.stat().st_nlink
         if links < 2 or file.parent in blobs_of(self.path):
             return False
-        ours = sum(1 for copy in self.copies.glob(f"*/{file.name}") if copy.samefile(file))
+        ours = sum(1 for copy in self.copies.glob(f"*/{escape(file.name)}") if copy.samefile(file))
         return links - ours > 1
 
 
@@ -90,12 +93,25 @@ def place(taken: Taken, output: Path, say: Callable[[str], None]) -> None:
     """Put what is ``taken`` into the empty folder ``output``: hard links, or copies on another volume, which it says.
 
     No symbolic links: ONNX Runtime 1.24 reads no tensors through one that leaves the model's folder.
+
+    Raises:
+        PrepareError: a file of the model cannot be read; an OSError is of ``output``.
     """
     for name, file in taken.files.items():
         try:
             os.link(file, output / name)
         except OSError:
-            say(f"copying {name} into the cache ({gigabytes(file.stat().st_size)}), where it cannot be linked")
-            shutil.copyfile(file, output / name)
+            with reading(file):
+                size = file.stat().st_size
+            say(f"copying {name} into the cache ({gigabytes(size)}), where it cannot be linked")
+            with (output / name).open("wb") as copy:
+                copy.writelines(_content(file))
     for name, text in taken.written.items():
         (output / name).write_text(text, "utf-8", newline="\n")
+
+
+def _content(file: Path) -> Iterator[bytes]:
+    # Of a copy by shutil nobody can tell whether reading or writing failed.
+    with reading(file), file.open("rb") as stream:
+        while part := stream.read(_AT_ONCE):
+            yield part

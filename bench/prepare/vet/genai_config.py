@@ -33,28 +33,30 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and len(value) <= _LONGEST_TEXT and (value.isprintable() or not value)
 
 
-def _number(value: Any, where: str) -> Any:
-    if not _is_number(value):
-        raise _refused(where, "is no number")
-    return value
+_KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "number": (_is_number, "is no number"),
+    "numbers": (
+        lambda value: all(map(_is_number, value if isinstance(value, list) else [value])),
+        "is neither a number nor a list of numbers",
+    ),
+    "text": (_is_text, f"is no text of up to {_LONGEST_TEXT} characters"),
+    "texts": (lambda value: isinstance(value, list) and all(map(_is_text, value)), "is no list of texts"),
+}
+"""Kind of a plain value -> whether one is of it, and what is said of one that is not."""
 
 
-def _numbers(value: Any, where: str) -> Any:
-    if not all(map(_is_number, value if isinstance(value, list) else [value])):
-        raise _refused(where, "is neither a number nor a list of numbers")
-    return value
+def _plain(kind: str) -> _Taker:
+    is_one, problem = _KINDS[kind]
+
+    def take(value: Any, where: str) -> Any:
+        if not is_one(value):
+            raise _refused(where, problem)
+        return value
+
+    return take
 
 
-def _text(value: Any, where: str) -> Any:
-    if not _is_text(value):
-        raise _refused(where, f"is no text of up to {_LONGEST_TEXT} characters")
-    return value
-
-
-def _texts(value: Any, where: str) -> Any:
-    if not isinstance(value, list) or not all(map(_is_text, value)):
-        raise _refused(where, "is no list of texts")
-    return value
+_text = _plain("text")
 
 
 def _entries(value: Any, where: str) -> Iterator[tuple[str, Any, str]]:
@@ -100,7 +102,7 @@ def _providers(value: Any, where: str) -> list[dict[str, Any]]:
 
 
 _KEYS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
-_TAKERS = {"number": _number, "numbers": _numbers, "text": _text, "texts": _texts, "providers": _providers}
+_TAKERS = {"providers": _providers, **{kind: _plain(kind) for kind in _KINDS}}
 
 
 def _known(name: str) -> dict[str, _Taker]:

@@ -126,15 +126,15 @@ class _Reader:
             self._array(what, self._number("<I", what), self._number("<Q", what))
         elif kind in _SCALARS:
             value = self._number(_SCALARS[kind], what)
-            if key == b"general.alignment":
-                self._align(kind, value)
+            if key != b"general.alignment":
+                return
+            if kind != _UINT32 or not 8 <= value <= _LARGEST_ALIGNMENT or value & (value - 1):
+                raise self._refused(
+                    f"says that its tensors are aligned to {value} bytes, which is no power of 2 in bounds"
+                )
+            self._alignment = value
         else:
             raise self._refused(f"has {what} of the type {kind}, which GGUF does not have")
-
-    def _align(self, kind: int, value: int) -> None:
-        if kind != _UINT32 or not 8 <= value <= _LARGEST_ALIGNMENT or value & (value - 1):
-            raise self._refused(f"says that its tensors are aligned to {value} bytes, which is no power of 2 in bounds")
-        self._alignment = value
 
     def _array(self, what: str, kind: int, count: int) -> None:
         if count > _MOST_ENTRIES:

@@ -7,6 +7,7 @@ from typing import Any
 from backends.bounded_json import read_json
 from backends.gguf_parts import parts_of
 from bench.errors import UsageError, cause
+from bench.prepare.cache import reading
 from bench.prepare.vet import genai_config, gguf_file, onnx_file, openvino_ir
 from bench.prepare.vet.files import Folder, RefusedError, Taken
 
@@ -36,12 +37,14 @@ def take(artifact_format: str, source: Path, label: str, copies: Path) -> Taken:
 
     Raises:
         UsageError: it is refused, with the file and the reason.
+        PrepareError: it cannot be read.
     """
     try:
-        if artifact_format == "gguf":
-            return _gguf(source, copies)
-        folder = Folder(source, copies)
-        return _openvino(folder) if artifact_format == "openvino-ir" else _ort_genai(folder)
+        with reading(source):
+            if artifact_format == "gguf":
+                return _gguf(source, copies)
+            folder = Folder(source, copies)
+            return _openvino(folder) if artifact_format == "openvino-ir" else _ort_genai(folder)
     except RefusedError as error:
         raise UsageError(f"the model {label} is refused: {error}") from error
 
@@ -77,14 +80,17 @@ def _rewritten(folder: Folder) -> dict[str, str]:
         settings = _json(folder, name)
         if not isinstance(settings, dict):
             raise RefusedError(f"{name} is no object")
-        kept = {key: value for key, value in settings.items() if not _left_out(key, _REWRITTEN[name])}
+        # What names a file is left out too: a tokenizer is made of the files beside it alone.
+        kept = {
+            key: value for key, value in settings.items() if key not in _REWRITTEN[name] and not key.endswith("_file")
+        }
         texts[name] = json.dumps(kept, indent=2, ensure_ascii=False)
+        try:
+            texts[name].encode("utf-8")
+        except UnicodeEncodeError as error:
+            # JSON can name half of a character, which no file can hold.
+            raise RefusedError(f"{name} has half of a character in a text ({error.object[error.start]!a})") from error
     return texts
-
-
-def _left_out(key: str, listed: tuple[str, ...]) -> bool:
-    """Whether ``key`` is ``listed``, or names a file: a tokenizer is made of the files beside it alone."""
-    return key in listed or key.endswith("_file")
 
 
 def _json(folder: Folder, name: str) -> Any:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from backends.spec import family, hardware_of
+from backends.spec import OPENVINO_PROVIDERS, family, hardware_of
 from bench.observe.accelerators import AcceleratorFacts, hardware
 from bench.observe.cpu import cpu_list
 from bench.observe.limits import Limits
@@ -63,7 +63,8 @@ def refusal(device: str, probe: Probe, system: SystemFacts) -> str | None:
 def _family(name: str, probe: Probe, system: SystemFacts) -> list[Diagnosis]:
     backend = probe.stack.spec.name
     if probe.error is not None:
-        return [Diagnosis(backend, name, usable=False, words=probe.error, remedy=_install_remedy(probe))]
+        lacks = any(words in probe.error for words in ("conflicting dependencies", "No matching distribution"))
+        return [Diagnosis(backend, name, usable=False, words=probe.error, remedy=_WITHOUT_LOCK if lacks else None)]
     if (refused := probe.stack.spec.refuses.get(name)) is not None:
         return [Diagnosis(backend, name, usable=False, words=refused)]
     present = [device for device in probe.devices if family(device["name"]) == name]
@@ -132,8 +133,8 @@ def _npu_missing(system: SystemFacts) -> Missing:
         )
     if not intel:
         return "the system lists no Intel NPU", "if this is a Core Ultra, see that its firmware has the NPU enabled"
-    if any("accel" in file for file in system.locked):
-        return f"this user may not open the device of {intel[0]['name']}", _JOIN_RENDER
+    if (remedy := _to_open("accel", system)) is not None:
+        return f"this user may not open the device of {intel[0]['name']}", remedy
     return (
         f"{intel[0]['name']} is there with its kernel driver, and its user-space driver is missing or too old",
         "install the newest release of github.com/intel/linux-npu-driver",
@@ -144,7 +145,7 @@ def _npu_missing_on_windows(intel: Sequence[AcceleratorFacts]) -> Missing:
     get = "install Intel's newest NPU driver (Windows Update, or intel.com)"
     if not intel:
         return "Windows lists no Intel NPU", f"if this is a Core Ultra, {get}"
-    driver = str(intel[0]["driver"])
+    driver = intel[0]["driver"] or "unknown"
     if _older(driver, OLDEST_NPU_DRIVER):
         return f"driver {driver} of {intel[0]['name']} is too old, it takes {OLDEST_NPU_DRIVER}", get
     return f"{intel[0]['name']} is there with driver {driver}, and cannot be used", get
@@ -158,9 +159,11 @@ def _gpu_missing(device: str, system: SystemFacts) -> Missing:
     if wanted not in hardware(system.gpus, system.npus, windows=system.windows):
         others = ", ".join(str(gpu["name"]) for gpu in system.gpus) or "none at all"
         return f"the system lists no {maker} (of GPUs: {others})", "ask for a device that this machine has"
-    if wanted == "intel-gpu" and any("dri" in file for file in system.locked):
-        return "this user may not open the GPU's device", _JOIN_RENDER
-    chooser = next((name for name in CHOOSERS.get(family(device), ()) if name in system.chosen), None)
+    if wanted == "intel-gpu" and (remedy := _to_open("dri", system)) is not None:
+        return "this user may not open the GPU's device", remedy
+    # An execution provider of OpenVINO finds the GPUs that OpenVINO does.
+    choosers = CHOOSERS.get("GPU" if family(device) in OPENVINO_PROVIDERS else family(device), ())
+    chooser = next((name for name in choosers if name in system.chosen), None)
     if chooser is not None:
         what = f"{chooser}={system.chosen[chooser]} chooses which GPUs a stack sees, and leaves none for {device}"
         return what, f"unset {chooser}; then `nox -s doctor` says what else is missing"
@@ -173,8 +176,8 @@ def _vulkan_missing(device: str, system: SystemFacts) -> Missing:
         return "no such software device is installed", "ask for a device that this machine has"
     if not system.gpus:
         return "the system lists no GPU", "ask for a device that this machine has"
-    if any("dri" in file for file in system.locked):
-        return "this user may not open the GPU's device", _JOIN_RENDER
+    if (remedy := _to_open("dri", system)) is not None:
+        return "this user may not open the GPU's device", remedy
     if hidden := system.chosen.get("GGML_VK_VISIBLE_DEVICES"):
         return f"GGML_VK_VISIBLE_DEVICES={hidden} leaves no GPU for {device}", "unset it"
     return (
@@ -183,8 +186,24 @@ def _vulkan_missing(device: str, system: SystemFacts) -> Missing:
     )
 
 
+_WITHOUT_LOCK = (
+    "the index lacks files of the lock for this Python and platform: AIPC_BENCH_LOCK=off installs without it"
+)
 _PLUGIN = "ask for OVEP in place of OPENVINO: ONNX Runtime's OpenVINO plugin, with a newer OpenVINO"
-_JOIN_RENDER = "join the group render (`sudo usermod -aG render $USER`) and log in again"
+
+
+def _to_open(kind: str, system: SystemFacts) -> str | None:
+    """How this user is allowed to open the device files of a kind; ``None`` where none is locked."""
+    group = next((group for file, group in system.locked.items() if kind in file), None)
+    if group in ("root", "unknown"):
+        # Older systems have no rule for NPUs, and a container has the numbers of its host's groups.
+        return (
+            f"its group is {group}: have the system give it to render, e.g. by a file in /etc/udev/rules.d with "
+            f'`SUBSYSTEM=="{"drm" if kind == "dri" else kind}", GROUP="render", MODE="0660"`, join that group '
+            "(`sudo usermod -aG render $USER`), and restart; in a container let this user have the group's number"
+        )
+    return None if group is None else f"join the group {group} (`sudo usermod -aG {group} $USER`) and log in again"
+
 
 _GPU_REMEDIES = {
     "nvidia-gpu": "install or update NVIDIA's driver; for transformers see AIPC_BENCH_TORCH_INDEX",
@@ -192,13 +211,6 @@ _GPU_REMEDIES = {
     "libze-intel-gpu1); for transformers see AIPC_BENCH_TORCH_INDEX",
     "directx-gpu": "update the GPU's driver; it takes DirectX 12",
 }
-
-
-def _install_remedy(probe: Probe) -> str | None:
-    text = str(probe.error)
-    if "conflicting dependencies" in text or "No matching distribution" in text:
-        return "the index lacks files of the lock for this Python and platform: AIPC_BENCH_LOCK=off installs without it"
-    return None
 
 
 def _driver_of(device: str, system: SystemFacts) -> str | None:

@@ -66,14 +66,10 @@ def look(loads: Iterable[Load], venvs: Venvs) -> Readiness:
         for (backend, variant), devices in families.items()
         for stack in stacks_of(BACKENDS[backend], venvs, devices, variant)
     ]
-    return Readiness(probe(_each_once(stacks)), system_facts())
-
-
-def _each_once(stacks: Iterable[Stack]) -> list[Stack]:
-    """Variants that share a venv, as two sets of options do, share its answer."""
-    found: dict[object, Stack] = {}
+    # Variants that share a venv, as two sets of options do, share its answer.
+    asked: dict[object, Stack] = {}
     for stack in stacks:
         key = (stack.spec.name, stack.families, stack.venv)
-        known = found.get(key)
-        found[key] = stack if known is None else replace(known, variants=(*known.variants, *stack.variants))
-    return list(found.values())
+        known = asked.get(key)
+        asked[key] = stack if known is None else replace(known, variants=(*known.variants, *stack.variants))
+    return Readiness(probe([*asked.values()]), system_facts())

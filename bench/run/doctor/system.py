@@ -29,7 +29,7 @@ class SystemFacts:
         gpus: name, PCI id and driver of each GPU.
         npus: the same of each NPU.
         undriven_npus: names of NPUs on the PCI bus that no kernel driver has taken.
-        locked: device files that this user may not open, e.g. ``/dev/accel/accel0``.
+        locked: device files that this user may not open, e.g. ``/dev/accel/accel0`` -> the group that may.
         chosen: variable -> value, of those that choose which devices a stack sees.
     """
 
@@ -38,7 +38,7 @@ class SystemFacts:
     gpus: Sequence[AcceleratorFacts] = ()
     npus: Sequence[AcceleratorFacts] = ()
     undriven_npus: Sequence[str] = ()
-    locked: Sequence[str] = ()
+    locked: Mapping[str, str] = field(default_factory=dict)
     chosen: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -66,7 +66,18 @@ def undriven_npus(bus: Path) -> tuple[str, ...]:
     return tuple(name for entry, name in found if name is not None and not (entry / "driver").exists())
 
 
-def locked(devices: Path) -> tuple[str, ...]:
-    """The files of GPUs and NPUs below ``/dev`` that this user may not read and write."""
+def locked(devices: Path) -> dict[str, str]:
+    """The files of GPUs and NPUs below ``/dev`` that this user may not read and write, each with its group."""
     files = (file for pattern in _DEVICE_FILES for file in sorted(devices.glob(pattern)))
-    return tuple(str(file) for file in files if not os.access(file, os.R_OK | os.W_OK))
+    return {str(file): _group_of(file) for file in files if not os.access(file, os.R_OK | os.W_OK)}
+
+
+def _group_of(file: Path) -> str:
+    if sys.platform == "win32":
+        return "unknown"
+    else:  # noqa: RET505 - the checker for types reads one platform at a time
+        try:
+            return file.group()
+        except (KeyError, OSError):
+            # A container may not know the groups of its host by name.
+            return "unknown"

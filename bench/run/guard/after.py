@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from bench.analyse.quality import Quality
 from bench.analyse.run import analyse_run
 from bench.analyse.samples import CellSamples, read_cells
 from bench.analyse.series import (
@@ -86,18 +85,14 @@ def judge_quality(run: StoredRun) -> Iterator[Found]:
     processes = {row["load_key"]: row["load_id"] for row in reversed(rows)}
     for load in analyse_run(run).loads:
         if load.quality is not None and load.quality.verdict == "broken":
-            key, values = f"broken-{load.quality.reason}", _of_quality(load.quality)
-            yield Found(Code.BROKEN, values, (key,), load_id=processes.get(load.load_key))
-
-
-def _of_quality(quality: Quality) -> Values:
-    ratio = quality.cpu_ratio if quality.reason == "device" else quality.ratio
-    values: dict[str, float | str] = {"reference": quality.reference or ""}
-    if ratio is not None:
-        values["ratio"] = ratio.value
-    if quality.same_top is not None:
-        values["percent"] = 100 * quality.same_top
-    return values
+            quality = load.quality
+            ratio = quality.cpu_ratio if quality.reason == "device" else quality.ratio
+            values: dict[str, float | str] = {"reference": quality.reference or ""}
+            if ratio is not None:
+                values["ratio"] = ratio.value
+            if quality.same_top is not None:
+                values["percent"] = 100 * quality.same_top
+            yield Found(Code.BROKEN, values, (f"broken-{quality.reason}",), load_id=processes.get(load.load_key))
 
 
 def judge_all(series: Sequence[Series]) -> Iterator[Found]:

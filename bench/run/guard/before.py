@@ -27,8 +27,10 @@ class Bound:
     share: float
 
 
-BUSY, BUSY_SERIOUS = Bound(0.25, 0.05), Bound(1.0, 0.25)
-"""What other programs use, before and during a run."""
+BUSY = Bound(0.25, 0.05), Bound(1.0, 0.25)
+"""What other programs use, before and during a run: from where on it is a warning, and serious."""
+_FROM = ("warning", "serious")
+"""The severities of two bounds."""
 LOW_MEMORY_SHARE = 0.1
 SWAP_BYTES = 256 * 1024**2
 
@@ -54,30 +56,23 @@ def judge_before(first: Conditions, last: Conditions) -> Iterator[Found]:
     if last.power.saving is not None:
         setting, value = last.power.saving
         yield Found(Code.SAVING_POWER, {"value": value}, (setting,))
-    share = others_share(first, last)
-    if share is not None and (weight := weight_of(share, cpus(first, last), BUSY, BUSY_SERIOUS)):
-        yield Found(Code.BUSY_BEFORE, in_cpus(share, cpus(first, last)), severity=weight)
+    yield from judge_share(Code.BUSY_BEFORE, others_share(first, last), first, last, BUSY)
     yield from judge_memory(last)
     if last.swap_used_bytes is not None and last.swap_used_bytes >= SWAP_BYTES:
         yield Found(Code.SWAP_IN_USE, {"swap_gb": last.swap_used_bytes / 1e9})
 
 
-def cpus(first: Conditions, last: Conditions) -> float:
-    """How many CPUs there are, by the time that there was to be had between two readings."""
-    return last.cpu.since(first.cpu).capacity_s / (last.awake_s - first.awake_s)
-
-
-def weight_of(share: float, count: float, warning: Bound, serious: Bound) -> str | None:
-    """The severity of a share of ``count`` CPUs being taken; ``None`` if it is too little for a finding."""
-    for severity, bound in (("serious", serious), ("warning", warning)):
-        if share >= min(bound.cpus / count, bound.share):
-            return severity
-    return None
-
-
-def in_cpus(share: float, count: float) -> dict[str, float]:
-    """A share of all CPUs as people count them, e.g. 1.25 of 22."""
-    return {"used": share * count, "cpus": count}
+def judge_share(
+    code: Code, share: float | None, first: Conditions, last: Conditions, bounds: tuple[Bound, Bound]
+) -> Iterator[Found]:
+    """Whether it is a finding that a ``share`` of all CPUs was taken between two readings; it is said in CPUs."""
+    if share is None:
+        return
+    # By the time that there was to be had.
+    cpus = last.cpu.since(first.cpu).capacity_s / (last.awake_s - first.awake_s)
+    reached = [one for one, bound in zip(_FROM, bounds, strict=True) if share >= min(bound.cpus / cpus, bound.share)]
+    for severity in reached[-1:]:
+        yield Found(code, {"used": share * cpus, "cpus": cpus}, severity=severity)
 
 
 def judge_memory(now: Conditions) -> Iterator[Found]:

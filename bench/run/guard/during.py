@@ -6,10 +6,10 @@ from bench.findings import Code
 from bench.observe.clocks import SLEPT_S
 from bench.observe.machine_conditions import Conditions, others_share
 from bench.observe.power import PowerState
-from bench.run.guard.before import BUSY, BUSY_SERIOUS, Bound, cpus, in_cpus, judge_memory, weight_of
+from bench.run.guard.before import BUSY, Bound, judge_memory, judge_share
 from bench.run.guard.found import Found
 
-STOLEN, STOLEN_SERIOUS = Bound(0.25, 0.02), Bound(1.0, 0.1)
+STOLEN = Bound(0.25, 0.02), Bound(1.0, 0.1)
 """What a hypervisor gives to others."""
 SWAPPED_BYTES = 1024**2
 SWAPPED_SERIOUS = 64 * 1024**2
@@ -34,16 +34,11 @@ def judge_visit(before: Conditions, after: Conditions, power: PowerState) -> Ite
 
 
 def _cpu(before: Conditions, after: Conditions) -> Iterator[Found]:
-    share = others_share(before, after)
-    if share is None:
-        return
-    count = cpus(before, after)
-    if weight := weight_of(share, count, BUSY, BUSY_SERIOUS):
-        yield Found(Code.OTHER_LOAD, in_cpus(share, count), severity=weight)
-    used = after.cpu.since(before.cpu)
-    stolen = 0.0 if used.stolen_s is None else used.stolen_s / used.capacity_s
-    if weight := weight_of(stolen, count, STOLEN, STOLEN_SERIOUS):
-        yield Found(Code.STOLEN_TIME, in_cpus(stolen, count), severity=weight)
+    share, used = others_share(before, after), after.cpu.since(before.cpu)
+    yield from judge_share(Code.OTHER_LOAD, share, before, after, BUSY)
+    # Of too short a time neither is known.
+    stolen = None if share is None or used.stolen_s is None else used.stolen_s / used.capacity_s
+    yield from judge_share(Code.STOLEN_TIME, stolen, before, after, STOLEN)
 
 
 def _quota(before: Conditions, after: Conditions) -> Iterator[Found]:

@@ -55,6 +55,14 @@ def test_a_file_that_goes_while_it_is_looked_at_is_not_counted(tmp_path: Path, m
     assert kept(tmp_path)[0].bytes in (0, 4)
 
 
+def test_a_folder_that_goes_while_the_others_are_listed_is_no_error(tmp_path: Path) -> None:
+    folder = tmp_path / "making" / f"{KEY.folder}-4711"
+    folder.mkdir(parents=True)
+    (item,) = kept(tmp_path)
+    folder.rmdir()
+    assert item.line.endswith(f"0 min  {folder.name}")
+
+
 def test_an_empty_cache_holds_nothing(tmp_path: Path) -> None:
     assert kept(tmp_path / "nothing") == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import tomllib
 from argparse import Namespace
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from bench.cli import command_line
+from bench.commands import fleet_run
 from bench.commands.fleet_run import Collection
 from bench.fleet.desk import Machine, Request
 from bench.store.dataset import open_dataset
@@ -32,12 +35,10 @@ def answered(folder: Path, status: int = 0, run_id: str = HEAD, **changes: Any) 
 
 
 def status_of(tmp_path: Path, *machines: Machine) -> int:
-    collection = Collection(
-        Namespace(into=str(tmp_path / "dataset"), reports_dir=tmp_path / "reports"), Request("r1", (), None)
-    )
+    asked = Namespace(scheduler="tls://desk", into=str(tmp_path / "dataset"), reports_dir=tmp_path / "reports")
+    collection = Collection(asked, Request("r1", (), None))
     for one in machines:
         collection.take(one)
-    collection.take_rest()
     return collection.finish(machines)
 
 
@@ -80,10 +81,31 @@ def test_a_machine_that_began_no_run_is_named(tmp_path: Path, status: int, capsy
     assert "nuc-3      began no run" in shown
 
 
-def test_a_machine_that_was_given_up_fails_the_command_alone(tmp_path: Path, dataset: Path) -> None:
+def test_a_machine_that_was_given_up_fails_the_command_alone(
+    tmp_path: Path, dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     away = Machine("nuc-4", why_not="was away for 2 s, and is given up")
     assert status_of(tmp_path, away, answered(tmp_path)) == 1
     assert list(open_dataset(dataset).manifest.runs) == [HEAD]
+    where = command_line(["--into", str(dataset), "--reports-dir", str(tmp_path / "reports")])
+    again = f"nox -s fleet -- run --again r1 --scheduler tls://desk {where}"
+    assert f"note       what nuc-4 measured lies there, and `{again}` asks for it" in capsys.readouterr().out
+
+
+def test_a_desk_whose_disk_is_full_says_so_and_asks_again(
+    tmp_path: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(**_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    machine = answered(tmp_path)
+    monkeypatch.setattr("bench.commands.fleet_run.tempfile.TemporaryDirectory", full)
+    assert status_of(tmp_path, machine) == 1
+    shown = capsys.readouterr().out
+    assert "nuc-3      not collected yet: No space left on device" in shown
+    assert "nuc-3      its run is not collected: No space left on device" in shown
+    assert "note       what nuc-3 measured lies there, and `nox -s fleet -- run --again r1" in shown
+    assert not dataset.exists()
 
 
 def test_a_run_that_was_changed_on_the_way_is_refused(tmp_path: Path, dataset: Path) -> None:
@@ -143,3 +165,21 @@ def test_runs_that_measured_something_else_are_no_baseline(
     earlier(dataset, tmp_path, 2, **changes)
     assert status_of(tmp_path, answered(tmp_path, slower={"ort-genai": 1.5})) == 0
     assert not (tmp_path / "reports" / f"gate-{HEAD}").exists()
+
+
+@pytest.mark.slow
+def test_a_port_that_another_program_has_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        here = f"tcp://127.0.0.1:{other.getsockname()[1]}"
+        monkeypatch.setattr(fleet_run, "HERE", here)
+        monkeypatch.setattr("bench.fleet.connection.CONNECT_S", 0.5)
+        assert fleet_run.main(["--on", "nuc-3", "--backend", "simulated"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: no scheduler answers at {here}")
+    assert f"; and no scheduler can listen at {here}: " in error
+    assert error.count("\n") == 1

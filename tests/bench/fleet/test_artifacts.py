@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import CancelledError
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from bench.errors import MachineError
-from bench.fleet.artifacts import part, take
+from bench.fleet.artifacts import part, received, take
 from bench.prepare.cache import (
     CACHE_VARIABLE,
     Artifact,
@@ -76,3 +78,25 @@ def test_a_damaged_copy_is_made_good(made: Artifact, tmp_path: Path) -> None:
     (tmp_path / "here" / "artifacts" / made.path.name / "empty").unlink()
     assert taken(made)
     assert read_artifact(tmp_path / "here" / "artifacts" / made.path.name) is not None
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (TimeoutError(), "left, which has them, gave nothing for 60 s"),
+        (OSError("no such file"), "left, which has them, could not give them: no such file"),
+        (CancelledError("gone"), "left, which has them, could not give them: gone"),
+    ],
+)
+def test_what_the_other_machine_does_not_give_is_no_fault_of_this_one_s_cache(
+    made: Artifact, raised: Exception, said: str
+) -> None:
+    def result(timeout: float) -> bytes:
+        assert timeout == 60
+        raise raised
+
+    def read(*_: object) -> bytes:
+        return received(SimpleNamespace(result=result), "left", 60)
+
+    with pytest.raises(MachineError, match=f"^{said}$"):
+        take(made.path.name, made.manifest, read)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +17,7 @@ from bench.errors import MachineError, UsageError
 from bench.fleet import connection, desk
 from bench.fleet.connection import address_of, refuse_other_version, security_for, version
 from bench.fleet.desk import Desk, Machine, Request, chosen
-from bench.fleet.machine import own_resource
+from bench.fleet.machine import measure, own_resource
 
 THERE = {"nuc-3": ("tls://a", ("lunar-lake",)), "nuc-4": ("tls://b", ("lunar-lake", "beta")), "beta": ("tls://c", ())}
 
@@ -109,7 +109,10 @@ def test_a_commit_that_is_not_known_is_no_other_one(monkeypatch: pytest.MonkeyPa
         (["worker", "--labels", "beta,"], "a label is not empty"),
         (["worker", "--name", "a"], "AIPC_BENCH_COMMANDS does not say what measures"),
         (["scheduler", "--host", "0.0.0.0"], "is not encrypted"),
+        (["worker", "--port", "99999"], "--port: expected a port, got '99999'"),
         (["scheduler", "--port", "x"], "--port: expected a port"),
+        (["scheduler", "--dashboard", "127.0.0.1:x"], "--dashboard: expected a port, got 'x'"),
+        (["scheduler", "--dashboard", "127.0.0.1"], "--dashboard: expected HOST:PORT, or off, got '127.0.0.1'"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(
@@ -130,28 +133,39 @@ def test_what_cannot_be_is_refused_in_one_line(
 
 
 class Cluster:
-    """A scheduler whose machines are asked and never answer; ``goes`` leaves once it has been asked."""
+    """A scheduler whose machines are asked and never answer; ``goes`` leaves once it has been asked.
+
+    What machines would do they tell as ``says`` has it; those that measure give ``gives``.
+    """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, goes: str) -> None:
         self.there: dict[str, tuple[str, tuple[str, ...]]] = dict.fromkeys(("m1", "m2"), ("tls://a", ()))
         self.goes = goes
         self.now_s = 0.0
+        self.says: dict[str, Any] = {}
+        self.gives: Any = None
         monkeypatch.setattr(desk, "connect", lambda *_: nullcontext(self))
         monkeypatch.setattr(desk, "time", self)
 
     def run_on_scheduler(self, _: object) -> dict[str, tuple[str, tuple[str, ...]]]:
         return self.there
 
+    def run(self, *_: object, workers: Sequence[str], on_error: str) -> dict[str, Any]:
+        assert on_error == "return"
+        return {workers[0]: self.says.get(workers[0], [])}
+
     def subscribe_topic(self, *_: object) -> None:
         pass
 
     def submit(self, task: Any, *_: object, resources: Mapping[str, float], **__: object) -> Any:
         """Preparing ends at once where nobody goes; a machine that is gone answers nothing."""
+        if task is measure and self.gives is not None:
+            return self.gives
         if own_resource(self.goes) in resources:
             del self.there[self.goes]
             return SimpleNamespace(done=lambda: False, cancel=lambda **_: None)
         told = {"status": 0, "error": "", "artifacts": {}}
-        return SimpleNamespace(done=lambda: True, exception=lambda: None, result=lambda: told)
+        return SimpleNamespace(done=lambda: True, exception=lambda: None, result=lambda timeout: told)
 
     def monotonic(self) -> float:
         return self.now_s
@@ -180,3 +194,60 @@ def test_one_that_goes_while_it_copies_is_not_waited_for_without_end(monkeypatch
     Cluster(monkeypatch, goes="m2")
     asks(said).prepare("m1")
     assert said[-1].endswith("copies nothing, and makes what it lacks itself: was away for 60 s, and is given up")
+
+
+def test_a_machine_that_is_lost_while_it_says_what_it_would_do_is_no_lost_scheduler(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster = Cluster(monkeypatch, goes="m2")
+    cluster.there["m1"] = ("tls://10.0.0.7:8788", ())
+    cluster.says["tls://10.0.0.7:8788"] = OSError("Timed out trying to connect")
+    said: list[str] = []
+    asks(said).measure()
+    assert "m1         does not answer the scheduler, and is waited for: Timed out trying to connect" in said
+    assert said.count("m1         does not answer the scheduler, and is waited for: Timed out trying to connect") == 1
+    assert any("m1         did not answer the scheduler at tls://10.0.0.7:8788 for 60 s, and is" in one for one in said)
+    assert "m2         was away for 60 s, and is given up" in said
+    assert not any("the scheduler cannot be reached" in one for one in said)
+
+
+def test_machines_that_are_given_up_without_a_scheduler_are_not_said_to_have_been_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster = Cluster(monkeypatch, goes="")
+
+    def none(*_: object) -> None:
+        raise MachineError("no scheduler answers")
+
+    monkeypatch.setattr(desk, "connect", none)
+    said: list[str] = []
+    asks(said).measure()
+    assert said == [
+        "the scheduler cannot be reached, and is waited for: no scheduler answers",
+        "m1         was without a scheduler for 60 s, and is given up",
+        "m2         was without a scheduler for 60 s, and is given up",
+    ]
+    assert cluster.now_s == 63.0
+
+
+def test_a_machine_that_goes_before_its_result_is_fetched_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster(monkeypatch, goes="")
+
+    def lost(timeout: float) -> Any:
+        """As the engine does: it waits for the machine, by which the task is done again."""
+        cluster.now_s += timeout
+        cluster.there.clear()
+        cluster.gives.done = lambda: False
+        raise TimeoutError
+
+    cluster.gives = SimpleNamespace(
+        done=lambda: True,
+        cancelled=lambda: False,
+        exception=lambda: None,
+        result=lost,
+        cancel=lambda **_: None,
+    )
+    said: list[str] = []
+    asks(said).measure()
+    assert said[-2:] == [f"{name}         was away for 60 s, and is given up" for name in ("m1", "m2")]
+    assert not any("scheduler" in one for one in said)

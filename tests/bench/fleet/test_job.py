@@ -125,7 +125,7 @@ def test_what_two_desks_ask_at_once_is_planned_by_the_sweep_file_of_each(
         return [Path(arguments[2]).read_text("utf-8")]
 
     monkeypatch.setattr(machine, "_plan", plan)
-    assert asyncio.run(machine.describe(["first"], "blocks = 1", worker))["lines"] == ["blocks = 1"]
+    assert asyncio.run(machine.describe(["first"], "blocks = 1", worker)) == ["blocks = 1"]
 
 
 @pytest.mark.process

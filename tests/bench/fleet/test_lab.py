@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -98,7 +99,7 @@ def test_what_lies_at_the_machine_is_picked_up_after_ctrl_c_at_the_desk(lab: Lab
     wait_until(lambda: lab.has_rows("left"), "the first visit of left")
     desk.send_signal(INTERRUPT)
     assert ended(lab, desk) == 130
-    said = re.search(r"`nox -s fleet -- run (--again \S+)` picks up", lab.output("desk"))
+    said = re.search(r"`nox -s fleet -- run (--again [^`]+)` picks up", lab.output("desk"))
     assert said is not None, lab.output("desk")
     # Its worker alone dies, and what measures goes on.
     left.kill()
@@ -135,6 +136,52 @@ def test_a_machine_of_another_version_is_refused(lab: Lab) -> None:
     assert "refused: the scheduler at" in told.stderr
     assert "and this machine 0.0.9" in told.stderr
     assert len(told.stderr.splitlines()) == 1
+
+
+def test_a_machine_that_goes_while_it_says_what_it_would_do_is_waited_for_and_the_scheduler_is_not(lab: Lab) -> None:
+    program = (
+        "import bench.fleet.machine as one, bench.commands.fleet as fleet, sys, time\n"
+        "one._plan = lambda *_: print('plans', flush=True) or time.sleep(600)\n"
+        "sys.exit(fleet.main(sys.argv[1:]))"
+    )
+    lab.scheduler()
+    output = lab.folder / "left.txt"
+    with output.open("wb") as stream:
+        left = subprocess.Popen(
+            [sys.executable, "-c", program, "worker", "--scheduler", lab.address, "--name", "left"],
+            cwd=lab.folder,
+            env={**surroundings(), BENCH: json.dumps({"bench": COMMAND, "models": MODELS})},
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        wait_until(partial(lab.says, "scheduler", "joined"), "the joining of left")
+        desk = lab.desk("--on", "left", *QUICK, "--blocks", "1", "--repeats", "1")
+        wait_until(lambda: "plans" in output.read_text("utf-8", "replace"), "the desk's question")
+    finally:
+        lab.kill(left)
+    wait_until(partial(lab.says, "desk", "left       does not answer the scheduler"), "the desk's notice")
+    lab.worker("left")
+    assert ended(lab, desk) == 0
+    assert "left       ok" in lab.output("desk")
+    assert "scheduler cannot be reached" not in lab.output("desk")
+
+
+def test_a_machine_that_cannot_join_says_why_and_waits(lab: Lab) -> None:
+    lab.scheduler()
+    lab.worker("left")
+    wait_until(lambda: "joined" in lab.output("left"), "the joining of left")
+    for place, options, why in (
+        ("right", ("--name", "left"), "another machine named left has joined: name this one by --name"),
+        ("middle", ("--port", str(lab.port)), f"another program has port {lab.port} of this machine: name another"),
+    ):
+        lab.worker(place, *options)
+        wait_until(partial(lab.says, place, "waiting"), f"a word of {place}")
+        assert f"waiting    {why}" in lab.output(place)
+    second = run(lab, "-m", "bench.commands", "fleet", "scheduler", "--port", str(lab.port), "--dashboard", "off")
+    assert second.returncode == 1
+    assert second.stderr.startswith(f"error: no scheduler can listen at {lab.address}: ")
+    assert len(second.stderr.splitlines()) == 1
 
 
 def test_who_has_no_certificate_or_another_ones_is_refused(guarded: Lab) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from backends.process import leave_network
-from bench.commands.doctor import _network
+from bench.commands import doctor
 from bench.observe.isolation import network_kept
+from bench.observe.limits import limits
 
 
 def refusing(*_: object, **__: object) -> Any:
@@ -26,6 +27,11 @@ def test_on_windows_workers_keep_the_network(monkeypatch: pytest.MonkeyPatch) ->
     assert leave_network() == network_kept() == "this system has no network namespaces"
 
 
-def test_doctor_says_why() -> None:
-    assert _network(None) == "no network"
-    assert _network("Permission denied") == "the network is open to them (Permission denied)"
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [(None, "no network;"), ("Permission denied", "the network is open to them (Permission denied);")],
+)
+def test_doctor_says_why(kept: str | None, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "network_kept", lambda: kept)
+    monkeypatch.setattr(doctor, "read_bandwidth", lambda _: 1e9)
+    assert doctor._machine_lines(limits())[-1].startswith(f"workers    {said}")

@@ -128,3 +128,9 @@ def test_an_interpreter_that_says_nothing_is_not_locked(tmp_path: Path, text: st
 def test_the_harness_and_what_converts_are_told_where_there_is_one(tmp_path: Path) -> None:
     conversion = Venv(note_lock(tmp_path, '{"locked": true}'))
     assert (list(tools(None)), tools(conversion)["conversion"]) == (["harness"], {"locked": True})
+
+
+def test_an_interpreter_at_the_root_of_a_disk_is_none_of_nox() -> None:
+    python = str(Path(Path.cwd().anchor, "python"))
+    assert locked(python) == {"locked": False, "unlocked_reason": "not an environment that nox made"}
+    assert drift(Venv(python), {"numpy": "2.4"}) is None

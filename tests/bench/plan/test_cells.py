@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import given, strategies as st
 
-from bench.plan.cells import Cell, Load, Request, canonical_json, conversation_tokens
+from bench.plan.cells import Cell, Load, Request, conversation_tokens, digest
 
 OPTIONS = st.dictionaries(st.text(max_size=5), st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=5)))
 LOAD = Load("openvino-genai", "CPU", "int4", {"attention_backend": "PA", "kv_cache_precision": None})
@@ -80,4 +80,4 @@ def test_each_axis_is_part_of_a_cells_identity(other: Cell) -> None:
 
 def test_what_has_no_json_has_no_key() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
-        canonical_json(float("nan"))
+        digest(float("nan"))

@@ -71,8 +71,3 @@ def test_what_is_pinned_already_is_the_groups_own_venv() -> None:
 )
 def test_the_name_of_a_requirement(requirement: str, name: str | None) -> None:
     assert package_name(requirement) == name
-
-
-@pytest.mark.parametrize(("requirements", "pinned"), [(["numpy==2", "onnxruntime==2"], True), (["numpy==2"], False)])
-def test_one_package_in_common_is_enough(requirements: list[str], pinned: bool) -> None:
-    assert GENAI.pins_any(requirements) == pinned

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bench.cli import command_line
 from bench.errors import UsageError
 from bench.plan.flags import raw_values
 from bench.plan.options import Options
@@ -84,6 +86,38 @@ def test_a_record_without_options_is_refused(record: dict[str, Any]) -> None:
         recorded_flags(record)
 
 
+@pytest.mark.parametrize(
+    ("options", "lacks"),
+    [("load_options", "load_options"), ("quality_limits", "quality_limits"), ("quality", "quality")],
+)
+def test_an_option_that_is_not_recorded_is_named(make_options: MakeOptions, options: str, lacks: str) -> None:
+    record = record_of(make_options("--backend", "simulated"))
+    record["options"][options] = None
+    with pytest.raises(UsageError, match=rf"does not record its options \({lacks}\); measure anew"):
+        recorded_flags(record)
+
+
+@pytest.mark.parametrize("flag", ["worker", "config", "c"])
+def test_a_record_sets_no_other_flags_by_its_variants(make_options: MakeOptions, tmp_path: Path, flag: str) -> None:
+    record = record_of(make_options("--backend", "simulated"))
+    record["plan"]["variants"] = {flag: {"spec": f"simulated={sys.executable}"}}
+    with pytest.raises(UsageError, match=rf"run\.json of that run has a variant '{flag}'; there are a and b"):
+        options_again(record, raw_values(["--resume"]), tmp_path)
+
+
 def test_the_command_that_carries_on_has_what_narrowed_the_run() -> None:
     record = {"selection": {"by": "-k int4", "selected": 1, "planned": 2}}
     assert resume_command("20261122T211735Z-3f9a1c", record).endswith("--resume 20261122T211735Z-3f9a1c -k int4")
+
+
+@pytest.mark.parametrize("windows", [False, True])
+def test_what_narrowed_the_run_is_quoted_as_it_was(windows: bool) -> None:
+    by = command_line(["-k", "int4 and not (CPU or NPU)", "bench/test_measure.py::test[p8-n4]", "-x"], windows=windows)
+    assert resume_command("run", {"selection": {"by": by}}) == f"nox -s bench -- --resume run {by}"
+
+
+@pytest.mark.parametrize(
+    "by", ["; id", "-k $(id)", "-k `id`", '-k "$HOME"', "-k 'a' & id", "-k 'a\nid'", "-k 'a", "'|id'"]
+)
+def test_a_strangers_record_puts_nothing_into_the_command_that_a_shell_would_run(by: str) -> None:
+    assert resume_command("run", {"selection": {"by": by}}) == "nox -s bench -- --resume run"

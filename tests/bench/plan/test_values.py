@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,9 @@ from hypothesis import given, strategies as st
 
 from bench.errors import UsageError
 from bench.plan import values
+from bench.plan.options import resolve_options
+
+on_linux = pytest.mark.skipif(sys.platform == "win32", reason="names of Windows are of 16-bit units")
 
 
 @pytest.mark.parametrize("value", ["8,16,8", ["8", "16", "8"], ["8,16", "8"], [8, 16, 8]])
@@ -148,3 +152,24 @@ def test_a_duration_has_a_unit_or_is_seconds(value: Any, seconds: float) -> None
 def test_what_is_no_duration_is_refused_with_an_example(value: Any) -> None:
     with pytest.raises(UsageError, match="--n: expected a time such as 90m, 2h or 1800s"):
         values.duration(value, "--n")
+
+
+@pytest.mark.parametrize(
+    "value", ["a\0b", "~\0", pytest.param("\ud800", marks=on_linux), pytest.param("~\ud800", marks=on_linux)]
+)
+def test_what_no_file_can_be_called_is_no_path(value: str) -> None:
+    with pytest.raises(UsageError, match=r"^--model: '.*' is no path"):
+        values.path(value, "--model")
+
+
+@pytest.mark.parametrize(
+    ("flag", "text", "refusal"),
+    [
+        ("worker", "simulated=/{}", "no interpreter at"),
+        ("a", "/{}.whl", "no package at"),
+        ("a", "x @ file:///{}", "no package at"),
+    ],
+)
+def test_what_is_too_long_for_a_name_is_refused_in_one_line(flag: str, text: str, refusal: str) -> None:
+    with pytest.raises(UsageError, match=refusal):
+        resolve_options({flag: text.format("x" * 5000), "b": None if flag == "worker" else "current"}, Path())

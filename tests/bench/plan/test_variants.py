@@ -11,7 +11,7 @@ import pytest
 from bench.errors import UsageError
 from bench.plan.environments import environment
 from bench.plan.options import Options
-from bench.plan.variants import looks_like_interpreter, looks_like_options, python_at, requirements_in
+from bench.plan.variants import Variant, requirements_in
 
 MakeOptions = Callable[..., Options]
 OLD, NEW = "openvino-genai==2026.3.0.0", "openvino-genai==2026.4.0.0"
@@ -62,7 +62,7 @@ def test_the_backend_is_the_one_whose_environment_pins_the_package(
 
 def test_current_is_what_the_project_pins(make_options: MakeOptions) -> None:
     options = make_options("--a", "current", "--b", NEW)
-    assert options.variants["a"].environment(environment("openvino-genai")).name == "openvino-genai"
+    assert environment("openvino-genai").replacing(options.variants["a"].requirements).name == "openvino-genai"
 
 
 def test_same_is_what_the_other_is(make_options: MakeOptions) -> None:
@@ -141,33 +141,47 @@ def test_a_sweep_file_names_no_variants(make_options: MakeOptions, write_sweep: 
         make_options("--config", write_sweep('a = "current"\n'))
 
 
-@pytest.mark.parametrize("text", ["openvino-genai.attention_backend=SDPA", "a.b=1,a.c=2", "simulated.series_ms=1;2"])
-def test_options_look_like_options(text: str) -> None:
-    assert looks_like_options(text)
+@pytest.mark.parametrize(
+    ("text", "refusal"),
+    [
+        ("a.b=1,a.c=2", "expected BACKEND.KEY=VALUE with a backend of"),
+        ("simulated.x=1;2", "simulated has no load option 'x'"),
+        *((text, "no interpreter at") for text in ("./a.b=c", "venv\\Scripts\\python.exe", "python3.12", "/nowhere/x")),
+        ("a.b==1", "names a.b, which|no environment|no backend's environment pins a-b"),
+        ("openvino-genai >= 1", "leaves the version open"),
+        (" ", "expected packages with exact versions .*, got nothing"),
+        ("./dist/x-1-py3-none-any.whl", "no package at"),
+        ("a @ file:///x/y", "no package at"),
+    ],
+)
+def test_options_interpreters_and_packages_are_told_apart(make_options: MakeOptions, text: str, refusal: str) -> None:
+    with pytest.raises(UsageError, match=refusal):
+        make_options("--backend", "simulated", "--a", text, "--b", "current")
 
 
-@pytest.mark.parametrize("text", ["openvino-genai==2026.4", "./a.b=c", "a.b==1", "current"])
-def test_other_things_do_not_look_like_options(text: str) -> None:
-    assert not looks_like_options(text)
+def test_an_interpreter_is_taken_where_it_is(make_options: MakeOptions) -> None:
+    options = make_options("--backend", "openvino-genai", "--a", sys.executable, "--b", "current")
+    assert options.variants["a"].python == str(Path(sys.executable))
 
 
-@pytest.mark.parametrize("text", ["/usr/bin/python3", "venv\\Scripts\\python.exe", "python", "python3.12", "./x"])
-def test_paths_look_like_interpreters(text: str) -> None:
-    assert looks_like_interpreter(text)
+def test_a_folder_may_have_an_at_sign_in_its_name(make_options: MakeOptions, tmp_path: Path) -> None:
+    folder = tmp_path / "python@3.12"
+    folder.mkdir()
+    for name in ("python3", "openvino_genai-1-py3-none-any.whl"):
+        (folder / name).touch()
+    given = make_options("--backend", "openvino-genai", "--a", str(folder / "python3"), "--b", str(folder / name))
+    assert given.variants["a"].python == str(folder / "python3")
+    assert given.variants["b"].requirements[0].startswith("openvino-genai @ file://")
 
 
-@pytest.mark.parametrize("text", ["openvino-genai==1", "./dist/x-1-py3-none-any.whl", "a @ file:///x/y", "current"])
-def test_packages_do_not_look_like_interpreters(text: str) -> None:
-    assert not looks_like_interpreter(text)
+def test_what_is_too_long_for_a_name_is_no_interpreter(make_options: MakeOptions) -> None:
+    with pytest.raises(UsageError, match="no interpreter at"):
+        make_options("--backend", "simulated", "--a", "/" + "x" * 5000, "--b", "current")
 
 
-def test_an_interpreter_is_taken_where_it_is() -> None:
-    assert python_at(sys.executable, "--a") == str(Path(sys.executable))
-
-
-def test_an_interpreter_that_is_not_there_is_refused_with_its_path(tmp_path: Path) -> None:
+def test_an_interpreter_that_is_not_there_is_refused_with_its_path(make_options: MakeOptions, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"^--a: no interpreter at .*nowhere; a variant is one of packages"):
-        python_at(str(tmp_path / "nowhere"), "--a")
+        make_options("--a", str(tmp_path / "nowhere"), "--b", "current")
 
 
 @pytest.mark.parametrize(
@@ -247,3 +261,13 @@ def test_a_wheel_must_be_named_as_one(tmp_path: Path) -> None:
     (tmp_path / "build.whl").write_bytes(b"")
     with pytest.raises(UsageError, match=r"build\.whl is not named as a package is"):
         requirements_in(str(tmp_path / "build.whl"), "--a")
+
+
+@pytest.mark.parametrize(
+    ("requirements", "reason"),
+    [(("a==1", "openvino-genai==2"), None), (("a==1",), "changes nothing of openvino-genai on")],
+)
+def test_one_package_of_its_environment_makes_a_variant(requirements: tuple[str, ...], reason: str | None) -> None:
+    variant = Variant("a==1", "packages", "openvino-genai", requirements)
+    assert (reason or "") in (variant.why_not("CPU", "int4") or "")
+    assert (variant.why_not("CPU", "int4") is None) == (reason is None)

@@ -13,7 +13,7 @@ import platformdirs
 import pytest
 
 from bench import PROJECT_ROOT
-from bench.errors import MachineError
+from bench.errors import MachineError, PrepareError
 from bench.prepare import cache
 from bench.prepare.cache import (
     ArtifactKey,
@@ -22,8 +22,10 @@ from bench.prepare.cache import (
     bits_per_weight,
     cache_root,
     damage,
+    differences,
     digests_of,
     read_artifact,
+    remembered,
     weight_shares,
 )
 
@@ -333,3 +335,30 @@ def test_what_a_killed_run_was_making_is_made_by_the_one_that_waits(tmp_path: Pa
     found = ArtifactStore(tmp_path).find(KEY)
     assert found is not None
     assert damage(found) is None
+
+
+def test_a_models_file_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    (tmp_path / "a").write_bytes(b"abc")
+    monkeypatch.setattr(hashlib, "file_digest", fails)
+    with pytest.raises(PrepareError, match=r"the model cannot be read at .*a \(Input/output error\): copy or download"):
+        digests_of([tmp_path / "a"], tmp_path / "cache")
+
+
+@pytest.mark.parametrize("entry", [{}, {"bytes": 4}, {"bytes": 4, "sha-6": ""}, 7, None])
+def test_a_file_whose_entry_in_the_manifest_is_damaged_is_named(tmp_path: Path, entry: object) -> None:
+    made = ArtifactStore(tmp_path).get(KEY, make)
+    manifest = json.loads((made.path / "manifest.json").read_text("utf-8"))
+    manifest["files"]["weights.bin"] = entry
+    (made.path / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    assert differences(made.path) == ["weights.bin has no size and SHA-256 in manifest.json"]
+    assert "has no size and SHA-256" in str(damage(replace(made, manifest=manifest)))
+
+
+def test_what_is_remembered_is_forgotten_where_it_is_no_object(tmp_path: Path) -> None:
+    (tmp_path / "known.json").write_text("[1]", "utf-8")
+    with remembered(tmp_path / "known.json") as known:
+        known["a"] = 1
+    assert json.loads((tmp_path / "known.json").read_text("utf-8")) == {"a": 1}

@@ -59,6 +59,10 @@ def test_what_lies_on_the_disk_already_takes_no_room_and_no_download(tmp_path: P
     assert found.work(tmp_path).label == "the download of acme/tiny (1 MB)"
 
 
+def test_what_was_removed_from_the_hubs_cache_is_left_to_the_download(tmp_path: Path) -> None:
+    assert model(tmp_path / "removed").room(tmp_path) == 1_000_000
+
+
 def test_what_came_before_is_no_longer_needed(tmp_path: Path) -> None:
     (tmp_path / "0.incomplete").write_bytes(bytes(400_000))
     check_disk(model(None), tmp_path, 600_000)

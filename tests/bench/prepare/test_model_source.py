@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import re
 import sys
 from pathlib import Path
@@ -158,3 +159,12 @@ def test_a_gguf_that_is_a_link_to_nothing_says_so(tmp_path: Path) -> None:
     file.symlink_to("../../blobs/gone")
     with pytest.raises(UsageError, match=r"tiny\.gguf of the model .* is a link to a file that is not there: download"):
         resolve_model(str(file))
+
+
+def test_a_folder_that_cannot_be_read_is_refused_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(self: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "iterdir", refused)
+    with pytest.raises(UsageError, match=r"the model .* cannot be read \(Permission denied: .*\): let the user"):
+        resolve_model(str(tmp_path))

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from bench.errors import PrepareError
+from bench.errors import PrepareError, UsageError
 from bench.prepare.stage import Preparer
 
 pytestmark = pytest.mark.process
@@ -30,3 +32,26 @@ def test_a_cut_off_file_is_found_before_the_artifact_is_used(made: Callable[...,
     file.write_bytes(file.read_bytes()[1:])
     with pytest.raises(PrepareError, match=r"model\.bin is damaged: it is 47 bytes long, 48 were made"):
         made()
+
+
+def test_a_model_whose_disk_fails_is_not_taken_for_a_full_cache(
+    preparer_of: Make, stand_in: object, model_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_file = Path.is_file
+
+    def fails(self: Path) -> bool:
+        if self == model_directory:
+            raise OSError(errno.EIO, "Input/output error")
+        return is_file(self)
+
+    preparer = preparer_of(str(model_directory))
+    monkeypatch.setattr(Path, "is_file", fails)
+    with pytest.raises(PrepareError, match=r"the model cannot be read at .*my-model \(Input/output error\)"):
+        preparer.artifact("openvino-ir", "int4", "CPU")
+
+
+def test_weights_that_are_removed_before_they_are_read_are_named(preparer_of: Make, model_directory: Path) -> None:
+    preparer = preparer_of(str(model_directory))
+    (model_directory / "model.safetensors").unlink()
+    with pytest.raises(UsageError, match="my-model cannot be used"):
+        assert preparer._digest

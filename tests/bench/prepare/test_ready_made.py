@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bench.errors import PrepareError, UsageError
+from bench.errors import MachineError, PrepareError, UsageError
 from bench.prepare.model_source import resolve_model
 from bench.prepare.ready_made import ReadyMade
 from tests.support.converters import StandIn
@@ -105,6 +107,44 @@ def test_on_another_volume_they_are(taken: Make, ir: Path, monkeypatch: pytest.M
     path = taken(ir, said.append).artifact("openvino-ir", "original", "CPU").path
     assert (path / "openvino_model.bin").read_bytes() == (ir / "openvino_model.bin").read_bytes()
     assert any(line.startswith("copying openvino_model.bin into the cache (") for line in said)
+
+
+class BadDisk(io.BytesIO):
+    """A file that can be opened, and neither read nor written."""
+
+    def read(self, *_: object) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    def writelines(self, parts: Any) -> None:
+        self.read(*parts)
+
+
+@pytest.mark.parametrize(
+    ("mode", "error", "said"),
+    [
+        ("rb", PrepareError, r"the model cannot be read at .*openvino_model\.bin \(Input/output error\): copy or"),
+        ("wb", MachineError, r"^the cache folder .*cannot be written \(Input/output error\): free or unlock it"),
+    ],
+)
+def test_of_a_copy_the_disk_that_fails_is_named(
+    taken: Make, ir: Path, monkeypatch: pytest.MonkeyPatch, mode: str, error: type[Exception], said: str
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    opened = Path.open
+
+    def open_(self: Path, given: str = "r", *arguments: Any, **options: Any) -> Any:
+        bad = self.name == "openvino_model.bin" and given == mode
+        return BadDisk() if bad else opened(self, given, *arguments, **options)
+
+    one = taken(ir)
+    # It was looked through before its disk fails.
+    assert one._digest
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(Path, "open", open_)
+    with pytest.raises(error, match=said):
+        one.artifact("openvino-ir", "original", "CPU")
 
 
 def test_code_that_its_configuration_names_and_chat_templates_are_left_out(taken: Make, ir: Path) -> None:

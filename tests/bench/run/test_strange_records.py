@@ -64,6 +64,18 @@ def carry_on(run: Path, record: dict[str, Any], whole: dict[str, Any]) -> None:
         refuse_changes(earlier, whole, {})
 
 
+@pytest.mark.parametrize(
+    ("variant", "named"),
+    [(None, "a is no object"), (7, "a is no object"), ({}, "a.spec is missing"), ({"spec": [1]}, "a.spec is no text")],
+)
+def test_a_variant_of_another_kind_is_named(run: Path, record: dict[str, Any], variant: Any, named: str) -> None:
+    record["plan"]["variants"] = {"a": variant, "b": {"spec": "current"}}
+    (run / "run.json").write_text(json.dumps(record), "utf-8")
+    with pytest.raises(BenchError, match=rf"run\.json: plan\.variants\.{named}.*: put a copy of it back"):
+        plan_for({**raw_values([]), "resume": str(run)}, run.parents[1])
+    assert list(analyse_run(open_run(run, rest=True)).damaged) == ["run.json"]
+
+
 @pytest.mark.slow
 def test_no_part_of_a_record_breaks_it(run: Path, record: dict[str, Any]) -> None:
     for *above, last in places(record):

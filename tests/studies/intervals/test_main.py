@@ -67,7 +67,7 @@ def test_ctrl_c_ends_it_in_a_word(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     def interrupt(setting: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(simulate.PARTS, "coverage", interrupt)
+    monkeypatch.setattr(simulate, "coverage_tables", interrupt)
 
     assert main([*TINY, "--only", "coverage"]) == 130
     assert capsys.readouterr().err == "interrupted\n"

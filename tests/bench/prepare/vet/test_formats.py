@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,11 @@ def test_a_gguf_that_is_cut_off_anywhere_is_refused(tmp_path: Path, size: int) -
     file.write_bytes(file.read_bytes()[:size])
     with pytest.raises(RefusedError, match=r"^m\.gguf "):
         gguf_file.vet(file, file.name)
+
+
+def test_a_copy_of_our_own_is_no_hard_link_elsewhere_whatever_the_files_name(tmp_path: Path) -> None:
+    model = ort_genai(tmp_path / "model", model=onnx_model(onnx_tensor({"location": "model[0].data"})))
+    data = (model / "model.onnx.data").rename(model / "model[0].data")
+    (tmp_path / "copies" / "ort-genai-1").mkdir(parents=True)
+    os.link(data, tmp_path / "copies" / "ort-genai-1" / data.name)
+    assert onnx_file.vet(Folder(model, tmp_path / "copies"), "model.onnx") == {data.name: data}

@@ -21,8 +21,9 @@ RYZEN_NPU: AcceleratorFacts = {"name": "NPU Compute Accelerator Device", "pci_id
 
 BARE = SystemFacts(windows=False, cpu="AMD EPYC")
 UNDRIVEN = SystemFacts(windows=False, undriven_npus=("Intel NPU (Lunar Lake)",))
-LOCKED_NPU = SystemFacts(windows=False, npus=(LUNAR,), locked=("/dev/accel/accel0",))
-LOCKED_GPU = SystemFacts(windows=False, gpus=(ARC,), locked=("/dev/dri/renderD128",))
+LOCKED_NPU = SystemFacts(windows=False, npus=(LUNAR,), locked={"/dev/accel/accel0": "render"})
+ROOTS_NPU = SystemFacts(windows=False, npus=(LUNAR,), locked={"/dev/accel/accel0": "root"})
+LOCKED_GPU = SystemFacts(windows=False, gpus=(ARC,), locked={"/dev/dri/renderD128": "video"})
 OLD_DRIVER = SystemFacts(windows=True, npus=(OLD_BOOST,))
 
 
@@ -61,12 +62,8 @@ def answered(backend: str, *devices: dict[str, Any], families: tuple[str, ...] =
         ("GPU", BARE, "the system lists no Intel GPU (of GPUs: none at all)", "this machine has"),
         ("GPU", SystemFacts(windows=False, gpus=(GEFORCE,)), "no Intel GPU (of GPUs: NVIDIA GPU)", "this machine has"),
         ("GPU.1", SystemFacts(windows=False, gpus=(ARC,)), "lists an Intel GPU", "intel-opencl-icd"),
-        (
-            "GPU",
-            LOCKED_GPU,
-            "may not open",
-            "group render",
-        ),
+        ("NPU", ROOTS_NPU, "may not open", 'SUBSYSTEM=="accel", GROUP="render"'),
+        ("GPU", LOCKED_GPU, "may not open", "`sudo usermod -aG video $USER`"),
         ("XPU", SystemFacts(windows=False, gpus=(ARC,)), "cannot use it", "AIPC_BENCH_TORCH_INDEX"),
         ("CUDA", SystemFacts(windows=False, gpus=(ARC,)), "no NVIDIA GPU", "this machine has"),
         ("CUDA", SystemFacts(windows=False, gpus=(GEFORCE,)), "cannot use it", "NVIDIA's driver"),
@@ -82,13 +79,20 @@ def answered(backend: str, *devices: dict[str, Any], families: tuple[str, ...] =
             "no NVIDIA GPU",
             "this machine has",
         ),
+        (
+            "OVEP.GPU",
+            SystemFacts(windows=False, gpus=(ARC,), chosen={"ZE_AFFINITY_MASK": "9"}),
+            "ZE_AFFINITY_MASK=9 chooses which GPUs a stack sees, and leaves none for OVEP.GPU",
+            "unset ZE_AFFINITY_MASK",
+        ),
+        ("NPU", SystemFacts(windows=True, npus=({**BOOST, "driver": None},)), "with driver unknown, and", "newest"),
         ("DML", BARE, "DML exists on Windows only", "OPENVINO.GPU"),
         ("WINML", SystemFacts(windows=True, gpus=(ARC,)), "cannot use it", "DirectX 12"),
         ("OPENVINO.NPU", BARE, "the system lists no Intel NPU", "firmware"),
         ("OVEP.GPU", SystemFacts(windows=False, gpus=(ARC,)), "lists an Intel GPU", "intel-opencl-icd"),
         ("VULKAN", BARE, "the system lists no GPU", "this machine has"),
         ("VULKAN.0", SystemFacts(windows=False, gpus=(ARC,)), "and Vulkan does not", "mesa-vulkan-drivers"),
-        ("VULKAN", LOCKED_GPU, "may not open", "group render"),
+        ("VULKAN", LOCKED_GPU, "may not open", "group video"),
         (
             "VULKAN",
             SystemFacts(windows=True, gpus=(ARC,), chosen={"GGML_VK_VISIBLE_DEVICES": "7"}),
@@ -250,7 +254,7 @@ def test_the_short_line_has_the_reason_and_the_remedy() -> None:
 
 def test_the_system_is_told_with_what_it_withholds() -> None:
     system = SystemFacts(
-        windows=False, gpus=(ARC,), undriven_npus=("Intel NPU (Lunar Lake)",), locked=("/dev/dri/renderD128",)
+        windows=False, gpus=(ARC,), undriven_npus=("Intel NPU (Lunar Lake)",), locked={"/dev/dri/renderD128": "render"}
     )
     said = "\n".join(system_lines(system))
     assert all(word in said for word in ("Intel GPU, driver xe", "no kernel driver", "/dev/dri/renderD128"))

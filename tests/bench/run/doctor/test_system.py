@@ -31,14 +31,26 @@ def test_a_device_file_that_may_not_be_opened_is_locked(
     file.parent.mkdir()
     file.touch()
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    assert locked(tmp_path) == (str(file),)
+    monkeypatch.setattr(Path, "group", lambda _: "render")
+    assert locked(tmp_path) == {str(file): "render"}
+
+
+def test_a_group_without_a_name_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unnamed(_: Path) -> str:
+        raise KeyError("getgrgid(): gid not found: 992")
+
+    (tmp_path / "dri").mkdir()
+    (tmp_path / "dri" / "renderD128").touch()
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    monkeypatch.setattr(Path, "group", unnamed)
+    assert [*locked(tmp_path).values()] == ["unknown"]
 
 
 def test_a_card_without_a_render_node_is_none_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "dri").mkdir()
     (tmp_path / "dri" / "card0").touch()
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    assert locked(tmp_path) == ()
+    assert locked(tmp_path) == {}
 
 
 def test_this_system_can_be_asked() -> None:
