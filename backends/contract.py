@@ -265,15 +265,13 @@ class ProfilingBackend(Backend, Protocol):
 
     def profile(
         self, artifact: Path, device: str, options: LoadOptions, prompt: Sequence[int], new_tokens: int
-    ) -> Mapping[str, float]:
+    ) -> tuple[str, Mapping[str, float]]:
         """Load the model with the stack's own profiler on, generate once, and read the profile.
 
         Returns:
-            execution provider -> share of the executed nodes, largest first; they sum to 1.
+            the name that the profile gives to the execution provider of ``device``; and execution provider -> share of
+            the executed nodes, largest first, which sum to 1.
         """
-
-    def provider_for(self, device: str) -> str:
-        """The name that the profile gives to the provider of ``device``."""
 
 
 @dataclass(frozen=True, slots=True)

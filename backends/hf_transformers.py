@@ -63,7 +63,9 @@ class Transformers:
         if options.threads is not None:
             torch.set_num_threads(options.threads)
         kept = KeptCache() if options.prefix_caching else None
-        return TransformersSession(_read(artifact, options.precision, _torch_name(device)), kept)
+        kind, _, number = device.partition(".")
+        place = f"{kind.lower()}:{number or 0}" if kind in _ACCELERATORS else "cpu"
+        return TransformersSession(_read(artifact, options.precision, place), kept)
 
 
 def _accelerators(kind: str) -> list[Device]:
@@ -102,29 +104,19 @@ def _remedy(device: str) -> str:
     return f"torch is built for {kind} and finds none: install or update the GPU's driver"
 
 
-def _torch_name(device: str) -> str:
-    kind, _, number = device.partition(".")
-    return f"{kind.lower()}:{number or 0}" if kind in _ACCELERATORS else "cpu"
-
-
 def _read(artifact: Path, precision: str, device: str) -> Any:
-    quantized = {"quantization_config": _int8()} if precision == "int8" else {}
+    quantized = {}
+    if precision == "int8":
+        from torchao.quantization import Int8WeightOnlyConfig  # noqa: PLC0415 - the float formats do without torchao
+        from transformers import TorchAoConfig  # noqa: PLC0415
+
+        # Activations stay in the type that the model is loaded in. No 4-bit format of torchao's computes on a CPU.
+        quantized = {"quantization_config": TorchAoConfig(Int8WeightOnlyConfig())}
     try:
         model = read_model(artifact, **{_DTYPE: _TYPES[precision]}, **quantized)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise ArtifactError(f"transformers could not load {artifact}: {_reason(artifact, error)}") from error
     return model.to(device).eval().requires_grad_(requires_grad=False)
-
-
-def _int8() -> Any:
-    """Weights alone in 8 bits: activations stay in the type that the model is loaded in.
-
-    torchao has no 4-bit format that computes on a CPU.
-    """
-    from torchao.quantization import Int8WeightOnlyConfig  # noqa: PLC0415 - the float formats do without torchao
-    from transformers import TorchAoConfig  # noqa: PLC0415
-
-    return TorchAoConfig(Int8WeightOnlyConfig())
 
 
 def _reason(artifact: Path, error: Exception) -> str:

@@ -5,7 +5,6 @@ on it loads: ``model.safetensors``, else the files that ``model.safetensors.inde
 """
 
 import re
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
@@ -115,7 +114,7 @@ def stored_tensors(folder: Path) -> dict[str, Tensor]:
 
     Raises:
         NotWholeError: see :func:`weight_files`; a file is cut off or a Git LFS pointer, or lacks one of its tensors.
-        OSError, ValueError, KeyError, struct.error: a file is no safetensors file.
+        OSError, ValueError: a file is no safetensors file.
     """
     files = weight_files(folder)
     placed = {} if files == [folder / SINGLE] else _index(folder)
@@ -149,6 +148,8 @@ def quantization_of(folder: Path) -> str | None:
     Raises as :func:`stored_tensors`.
     """
     config = read_json(folder / "config.json")
+    if not isinstance(config, dict):
+        raise NotWholeError("config.json has no settings: download the model again")
     if (stated := stated_quantization(config)) is not None:
         return stated
     for name, method in _QUANTIZATION_FILES.items():
@@ -225,7 +226,10 @@ def _refuse_names(folder: Path) -> list[Path]:
 
 
 def _index(folder: Path) -> dict[str, str]:
-    placed = read_json(folder / INDEX, LARGEST_HEADER)["weight_map"]
+    index = read_json(folder / INDEX, LARGEST_HEADER)
+    placed = index.get("weight_map") if isinstance(index, dict) else None
+    if not isinstance(placed, dict):
+        raise NotWholeError(f"{INDEX} does not say where the weights are: download the model again")
     for file in placed.values():
         if not isinstance(file, str) or re.search(r"[/\\:]", file) or not file.endswith(".safetensors"):
             raise NotWholeError(f"{INDEX} names {file!r}, which is no safetensors file of the folder")
@@ -249,17 +253,20 @@ def _header(file: Path) -> dict[str, Tensor]:
         )
     size = file.stat().st_size
     with file.open("rb") as stream:
-        (length,) = struct.unpack("<Q", stream.read(8))
+        length = int.from_bytes(stream.read(8), "little")
         if length > min(LARGEST_HEADER, size - 8):
             raise ValueError(f"{file.name} is no safetensors file, or is cut off in its header")
         text = stream.read(length)
     try:
-        header: dict[str, Any] = parse_json(text, LARGEST_HEADER)
+        header = parse_json(text, LARGEST_HEADER)
     except ValueError as error:
         raise ValueError(f"{file.name} is no safetensors file: its header has {error}") from error
-    header.pop("__metadata__", None)
+    if not isinstance(header, dict):
+        raise NotWholeError(
+            f"{file.name} is no safetensors file, its header names no tensors: download the model again"
+        )
     first = 8 + length
-    tensors = {name: _tensor(file, name, entry, first) for name, entry in header.items()}
+    tensors = {name: _tensor(file, name, header[name], first) for name in header if name != "__metadata__"}
     whole = max((tensor.end for tensor in tensors.values()), default=first)
     if size < whole:
         raise NotWholeError(f"{file.name} is cut off: {size} bytes of {whole}; download the model again")
@@ -271,13 +278,18 @@ def _header(file: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def _tensor(file: Path, name: str, entry: Mapping[str, Any], first: int) -> Tensor:
-    kind, shape, (begin, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
+def _tensor(file: Path, name: str, entry: Any, first: int) -> Tensor:
+    try:
+        kind, shape, (begin, end) = str(entry["dtype"]), tuple(entry["shape"]), entry["data_offsets"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise NotWholeError(
+            f"{file.name} does not say what the tensor {name[:80]!r} is: download the model again"
+        ) from error
     numbers = all(type(number) is int and 0 <= number < _LARGEST_NUMBER for number in (*shape, begin, end))
     bits = _BITS.get(kind)
     if not numbers or begin > end or bits is None or -(-prod(shape) * bits // 8) != end - begin:
         raise NotWholeError(
-            f"{file.name} has the tensor {name[:80]!r} of {str(kind)[:20]} and the shape {list(shape[:8])} at "
+            f"{file.name} has the tensor {name[:80]!r} of {kind[:20]} and the shape {list(shape[:8])} at "
             f"{begin} to {end}, which cannot be: download the model again"
         )
     return Tensor(file, kind, shape, first + begin, first + end)

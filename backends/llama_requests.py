@@ -189,33 +189,29 @@ class LlamaRequests(ABC):
         self._require_length(length)
         before = time.perf_counter_ns()
         self._require_context(len(prompts), length)
-        known = self._keep_shared(prompts)
-        setup_ns = time.perf_counter_ns() - before
-        last = self._prefill(np.array(prompts, dtype=np.int32), known)
-        computed = [list(prompt) for prompt in prompts] if self._caches else []
-        rows: Any = np.arange(len(prompts), dtype=np.int32)
-        wanted: Any = np.ones(len(prompts), dtype=np.int8)
-        for step in range(new_tokens):
-            ids = [self._sample(row) for row in last]
-            on_step(ids)
-            if step + 1 < new_tokens:
-                positions: Any = np.full(len(prompts), len(prompts[0]) + step, dtype=np.int32)
-                self._decode(np.array(ids, dtype=np.int32), positions, rows, wanted)
-                last = range(len(prompts))
-                for row, token in zip(computed, ids, strict=False):
-                    row.append(token)
-        self._rows = computed
-        return GenerationDetails(setup_ns=setup_ns)
-
-    def _keep_shared(self, prompts: Sequence[Sequence[int]]) -> int:
-        """Forget all that the last request left but what ``prompts`` begin with; how many of their ids that is."""
+        # All that the last request left is forgotten but what the prompts begin with.
         rows, self._rows = self._rows, []
         known = known_beginning(prompts, rows)
         if known == 0:
             self._forget()
         elif not all(self._forget_from(row, known) for row in range(len(rows))):
             raise cannot_cut_back("llama.cpp")
-        return known
+        setup_ns = time.perf_counter_ns() - before
+        last = self._prefill(np.array(prompts, dtype=np.int32), known)
+        computed = [list(prompt) for prompt in prompts] if self._caches else []
+        sequences: Any = np.arange(len(prompts), dtype=np.int32)
+        wanted: Any = np.ones(len(prompts), dtype=np.int8)
+        for step in range(new_tokens):
+            ids = [self._sample(row) for row in last]
+            on_step(ids)
+            if step + 1 < new_tokens:
+                positions: Any = np.full(len(prompts), len(prompts[0]) + step, dtype=np.int32)
+                self._decode(np.array(ids, dtype=np.int32), positions, sequences, wanted)
+                last = range(len(prompts))
+                for row, token in zip(computed, ids, strict=False):
+                    row.append(token)
+        self._rows = computed
+        return GenerationDetails(setup_ns=setup_ns)
 
     def score(self, texts: Sequence[Text]) -> Iterator[Scores]:
         require_vocabulary(texts, self._vocabulary)

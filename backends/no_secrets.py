@@ -8,22 +8,24 @@ HIDDEN = "***"
 
 _NAME = r"(?:token|secret|passw(?:or)?d|credentials?|api[_-]?key|access[_-]?key|auth)"
 _VALUE = r"(?:\"[^\"]*\"|'[^']*'|[^\s'\",;]+)"
+# Text of others is searched: no pattern may begin at many places of a text and run on to its end from each.
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     # The user of an address, and its query.
     (re.compile(r"(\w://)[^\s/@'\"]*@"), r"\1"),
-    (re.compile(r"(\w://[^\s?'\"]*)\?[^\s#'\"]*"), r"\1"),
+    (re.compile(r"(\w://[^\s?'\"]*)(?:\?[^\s#'\"]*)?"), r"\1"),
     # HF_TOKEN=…, --api-key …, "password": "…", and headers of HTTP
-    (re.compile(rf"\b((?i:\w*{_NAME})(?:_[A-Z0-9_]+)?=){_VALUE}"), rf"\1{HIDDEN}"),
+    (re.compile(rf"\b((?i:\w*{_NAME})(?:_[A-Z0-9_]{{1,64}})?=){_VALUE}"), rf"\1{HIDDEN}"),
     (re.compile(rf"(?i)(?<!\S)(--?[\w-]*{_NAME}[ =]){_VALUE}"), rf"\1{HIDDEN}"),
     (re.compile(rf"(?i)([\"'][\w-]*{_NAME}[\"']\s*:\s*)(?:\"[^\"]*\"|'[^']*')"), rf"\1{HIDDEN}"),
     (re.compile(r"(?i)\b((?:proxy-)?authorization|private-token|x-api-key)(\s*[:=]\s*)[^\r\n'\"]+"), rf"\1\2{HIDDEN}"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/-]{8,}=*"), rf"\1 {HIDDEN}"),
-    # Hugging Face, GitHub, GitLab, OpenAI and its like, Slack, Amazon, Google, PyPI, and JSON Web Tokens
+    # JSON Web Tokens: begun at the first letter of what can be the head of one, and only where the rest follows.
+    (re.compile(r"(?<![\w-])(?=[\w-]+\.[\w-]{8,}\.)([\w-]*?)\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"), rf"\1{HIDDEN}"),
+    # Hugging Face, GitHub, GitLab, OpenAI and its like, Slack, Amazon, Google, PyPI
     (
         re.compile(
             r"\b(?:hf_[A-Za-z0-9]{16,}|gh[opsur]_[A-Za-z0-9]{16,}|github_pat_\w{16,}|glpat-[\w-]{16,}|sk-[\w-]{16,}"
-            r"|xox[abprs]-[\w-]{10,}|A(?:KIA|SIA)[0-9A-Z]{16}|AIza[\w-]{30,}|pypi-[\w-]{16,}"
-            r"|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)"
+            r"|xox[abprs]-[\w-]{10,}|A(?:KIA|SIA)[0-9A-Z]{16}|AIza[\w-]{30,}|pypi-[\w-]{16,})"
         ),
         HIDDEN,
     ),

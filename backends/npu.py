@@ -7,7 +7,7 @@ and weights on the way in, and to separate a tied output layer before ``compile`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -154,22 +154,16 @@ def _stored(model: Any, parameters: int) -> StoredWeights:
     """What the modules hold; ``state_dict()`` does not know the quantized layers' weights."""
     weights = StoredWeights(parameters)
     looked_up = model.get_input_embeddings().weight
-    for tensor, is_scale in _tensors(model):
-        if is_scale:
-            weights.add(tensor, parameters=0)
-        elif tensor.dtype == _PACKED:
+    held = list(model.parameters())
+    for module in model.modules():
+        if isinstance(module, QuantizedLinear):
+            weights.add(module.scale, parameters=0)
+            held.append(module.weight)
+            if module.bias is not None and not isinstance(module.bias, torch.nn.Parameter):
+                held.append(module.bias)
+    for tensor in held:
+        if tensor.dtype == _PACKED:
             weights.add(tensor, "int4", 2 * tensor.numel())
         else:
             weights.add(tensor, looked_up=tensor is looked_up)
     return weights
-
-
-def _tensors(model: Any) -> Iterator[tuple[Any, bool]]:
-    """Each stored tensor once, and whether it is a scale."""
-    yield from ((parameter, False) for parameter in model.parameters())
-    for module in model.modules():
-        if isinstance(module, QuantizedLinear):
-            yield module.weight, False
-            yield module.scale, True
-            if module.bias is not None and not isinstance(module.bias, torch.nn.Parameter):
-                yield module.bias, False

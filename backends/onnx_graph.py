@@ -66,8 +66,11 @@ def _facts(model: Message) -> GraphFacts:
     found: dict[str, set[int]] = {"accuracy_level": set(), "block_size": set()}
     for graph in model.parts(_MODEL_GRAPH):
         for node in graph.parts(_GRAPH_NODE):
-            operators[node.text(_NODE_OPERATOR)] += 1
-            for attribute in node.parts(_NODE_ATTRIBUTE):
+            operator = node.text(_NODE_OPERATOR)
+            operators[operator] += 1
+            # A quantized embedding has blocks of its own, which say nothing of the activations.
+            product = operator == "QMoE" or operator.startswith("MatMulNBits")
+            for attribute in node.parts(_NODE_ATTRIBUTE) if product else ():
                 if (name := attribute.text(_ATTRIBUTE_NAME)) in found:
                     found[name].update(attribute.numbers(_ATTRIBUTE_INT))
         for output in graph.parts(_GRAPH_OUTPUT):

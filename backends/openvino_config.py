@@ -49,16 +49,16 @@ READ_BACK = (
 
 def listed(core: Any) -> list[Device]:
     """The available devices and their properties; a plugin that merely loads is not a device."""
-    return [
-        Device(
-            name=name,
-            description=_property(core, name, "FULL_DEVICE_NAME"),
-            driver=_property(core, name, _DRIVERS.get(family(name))),
-            memory_bytes=_whole_number(_property(core, name, _MEMORIES.get(family(name)))),
-            adapter=adapter_of(core, name) if family(name) in _DRIVERS else None,
+    devices = []
+    for name in core.available_devices:
+        described, driver, size = (
+            _property(core, name, one)
+            for one in ("FULL_DEVICE_NAME", _DRIVERS.get(family(name)), _MEMORIES.get(family(name)))
         )
-        for name in core.available_devices
-    ]
+        memory = int(size) if size is not None and size.isdigit() else None
+        adapter = adapter_of(core, name) if family(name) in _DRIVERS else None
+        devices.append(Device(name, described, driver, memory, adapter))
+    return devices
 
 
 def adapter_of(core: Any, device: str, *, windows: bool = sys.platform == "win32") -> str | None:
@@ -81,10 +81,6 @@ def _property(core: Any, device: str, name: str | None) -> str | None:
         return None
 
 
-def _whole_number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isdigit() else None
-
-
 def require(device: str, present: list[str]) -> None:
     """Refuse a device that OpenVINO does not list as available."""
     if name_among(device, present) is not None:
@@ -96,56 +92,35 @@ def require(device: str, present: list[str]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class BlobCache:
-    """The folder in which OpenVINO keeps compiled models, ``None`` without a cache, and what it held before a load."""
-
-    folder: Path | None
-    before: frozenset[str] = frozenset()
-
-    @classmethod
-    def for_load(cls, options: LoadOptions, artifact: Path, device: str) -> BlobCache:
-        """The cache that a load is asked to use: beside the worker's own folder, where it lives as long as the run."""
-        if options.extra.get("compile_cache", "off") != "on":
-            return cls(None)
-        folder = Path.cwd().parent / "compiled" / f"{artifact.name}-{device}"
-        return cls(folder, _blobs(folder))
-
-    @property
-    def setting(self) -> str:
-        """What CACHE_DIR is set to."""
-        return "" if self.folder is None else str(self.folder)
-
-    def outcome(self) -> CompileCache:
-        """What the load made of the cache: filled it, was served by it, or did neither as far as can be seen."""
-        if self.folder is None:
-            return "none"
-        if _blobs(self.folder) - self.before:
-            return "cold"
-        return "hit" if self.before else "unknown"
-
-
-def _blobs(folder: Path) -> frozenset[str]:
-    return frozenset(file.name for file in folder.glob("*.blob"))
-
-
-@dataclass(frozen=True, slots=True)
 class Setup:
     """What OpenVINO is asked for in a load.
 
     Args:
         properties: of the compilation, whichever stack calls for it.
+        blobs_before: the compiled models that the compile cache held before the load; ``None`` without a cache.
     """
 
     device: str
     options: LoadOptions
-    cache: BlobCache
     properties: Mapping[str, Any]
+    blobs_before: frozenset[str] | None
 
     @classmethod
     def of(cls, artifact: Path, device: str, options: LoadOptions) -> Setup:
-        """The setup of a load as its options say."""
-        cache = BlobCache.for_load(options, artifact, device)
-        return cls(device, options, cache, common_properties(device, options, cache))
+        """The setup of a load as its options say; a compile cache lies beside the worker's own folder."""
+        if options.extra.get("compile_cache", "off") != "on":
+            return cls(device, options, common_properties(device, options, ""), None)
+        # There it lives as long as the run.
+        folder = str(Path.cwd().parent / "compiled" / f"{artifact.name}-{device}")
+        return cls(device, options, common_properties(device, options, folder), _blobs(folder))
+
+    def compile_cache(self) -> CompileCache:
+        """What the load made of the cache: filled it, was served by it, or did neither as far as can be seen."""
+        if self.blobs_before is None:
+            return "none"
+        if _blobs(self.properties["CACHE_DIR"]) - self.blobs_before:
+            return "cold"
+        return "hit" if self.blobs_before else "unknown"
 
     def evidence(self, read: Mapping[str, str]) -> dict[str, Any]:
         """The fields of :class:`backends.contract.Evidence` that properties of the compiled model tell.
@@ -158,17 +133,23 @@ class Setup:
             "kv_cache_precision": read.get("KV_CACHE_PRECISION"),
             "activation_quantization": activation_quantization(self.options.precision, read),
             "threads": int(threads) if threads else None,
-            "compile_cache": self.cache.outcome(),
+            "compile_cache": self.compile_cache(),
             "changed_hints": changed_hints(self.properties, read),
         }
 
 
-def common_properties(device: str, options: LoadOptions, cache: BlobCache) -> dict[str, Any]:
+def _blobs(folder: str) -> frozenset[str]:
+    return frozenset(file.name for file in Path(folder).glob("*.blob"))
+
+
+def common_properties(device: str, options: LoadOptions, cache: str) -> dict[str, Any]:
     """The properties of the original document, the CPU threads, and the types of the KV cache and of computation.
+
+    ``cache`` is the folder in which OpenVINO keeps compiled models; empty for none.
 
     An NPU takes neither: it has no CPU threads, and its own pipeline allocates the KV cache.
     """
-    properties: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "CACHE_DIR": cache.setting}
+    properties: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "CACHE_DIR": cache}
     if family(device) == "NPU":
         return properties
     properties["NUM_STREAMS"] = "1"

@@ -69,25 +69,18 @@ def directx_devices(found: Iterable[Any], kind: str) -> list[Device]:
         # One without a number could not be asked for by name: GenAI would take the first, which may be another.
         if pair.ep_name == "DmlExecutionProvider" and number.isdigit():
             adapters.setdefault(int(number), metadata)
-    return [
-        Device(
-            f"{kind}.{number}",
-            metadata.get("Description"),
-            memory_bytes=_mebibytes(metadata.get("DxgiVideoMemory")),
-            adapter=_luid(metadata.get("LUID")),
-        )
-        for number, metadata in sorted(adapters.items())
-    ]
+    devices = []
+    for place, described in sorted(adapters.items()):
+        mebibytes = re.match(r"\d+", described.get("DxgiVideoMemory") or "")
+        memory = int(mebibytes.group()) * 1024 * 1024 if mebibytes else None
+        adapter = _luid(described.get("LUID"))
+        devices.append(Device(f"{kind}.{place}", described.get("Description"), memory_bytes=memory, adapter=adapter))
+    return devices
 
 
 def _luid(text: str | None) -> str | None:
     """ONNX Runtime writes an adapter's id in decimal."""
     return locally_unique(int(text)) if text is not None and text.isdigit() else None
-
-
-def _mebibytes(text: str | None) -> int | None:
-    amount = re.match(r"\d+", text or "")
-    return int(amount.group()) * 1024 * 1024 if amount else None
 
 
 def cuda_devices(driver: Any) -> list[Device]:

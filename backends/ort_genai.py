@@ -21,7 +21,6 @@ import onnxruntime_genai as og
 from backends.contract import (
     ArtifactError,
     BackendError,
-    CompileCache,
     Device,
     DeviceSource,
     DeviceUnavailableError,
@@ -41,7 +40,6 @@ from backends.ort_artifact import OrtArtifact, added_ids, executed_nodes, placem
 from backends.ort_devices import PLUGIN, list_devices, make_findable, plugin_library
 from backends.ort_providers import (
     PROVIDERS,
-    Provider,
     falls_back_silently,
     find,
     installed_family,
@@ -102,29 +100,36 @@ class OrtGenAI:
         target = find(device, present)
         if target is None:
             raise DeviceUnavailableError(refusal(device, present, tuple(installed_versions(*_PACKAGES))))
-        source = OrtArtifact.read(artifact)
+        source, provider = OrtArtifact.read(artifact), PROVIDERS[family(device)]
         named = source.require_provider(device)
         unused = unused_id(source.model, added_ids(artifact), used)
+        threads = {} if options.threads is None else {"intra_op_num_threads": options.threads}
+        ours = {**threads, **(session_options or {})}
+        decoder = {"decoder": {"session_options": ours}} if ours else {}
+        # A sequence of a batch that ends with the padding id is computed without it.
+        overlay = {"model": {"eos_token_id": unused, "pad_token_id": unused, **decoder}}
         try:
             config = og.Config(str(artifact))
-            config.overlay(json.dumps(_overlay(unused, options, session_options or {})))
-            _choose_provider(
-                config, PROVIDERS[family(device)], named, provider_options(device, target, options.threads)
-            )
+            config.overlay(json.dumps(overlay))
+            # The provider is set by its own calls: an overlay that names one is silently ignored.
+            if named is None and provider is not PROVIDERS["CPU"]:
+                config.clear_providers()
+                config.append_provider(provider.config)
+            for key, value in provider_options(device, target, options.threads).items():
+                config.set_provider_option(named or provider.config, key, value)
             model = og.Model(config)
         except RuntimeError as error:
             words = one_line(error)
             if is_refusal(words):
                 raise DeviceUnavailableError(
-                    f"ONNX Runtime GenAI lists {target.name} and then refuses it: {words}; "
-                    f"{PROVIDERS[family(device)].missing}"
+                    f"ONNX Runtime GenAI lists {target.name} and then refuses it: {words}; {provider.missing}"
                 ) from error
             raise ArtifactError(f"ONNX Runtime GenAI could not load {artifact}: {words}") from error
         return OrtSession(model, source, unused, device, present, options)
 
     def profile(
         self, artifact: Path, device: str, options: LoadOptions, prompt: Sequence[int], new_tokens: int
-    ) -> Mapping[str, float]:
+    ) -> tuple[str, Mapping[str, float]]:
         """Load with ONNX Runtime's profiler on, generate once, and count which provider ran which nodes.
 
         A fused node counts as the nodes of the model that it stands for; see :func:`backends.ort_artifact.placement`.
@@ -143,7 +148,8 @@ class OrtGenAI:
             if not files:
                 raise BackendError("ONNX Runtime was asked for a profile and wrote none")
             nodes = frozenset().union(*(executed_nodes(file) for file in files))
-        return placement(nodes, self.provider_for(device), graph.operators if graph else None)
+        provider = PROVIDERS[family(device)].name
+        return provider, placement(nodes, provider, graph.operators if graph else None)
 
     def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
         """Load the model, and have it go through the texts side by side, by the decode steps that are timed."""
@@ -154,10 +160,6 @@ class OrtGenAI:
             raise BackendError(f"ONNX Runtime GenAI could not score: {one_line(error)}") from error
         finally:
             session.close()
-
-    def provider_for(self, device: str) -> str:
-        """The execution provider of ``device``, as a profile names it."""
-        return PROVIDERS[family(device)].name
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +202,12 @@ class OrtSession:
                 seen.append(ids)
         except RuntimeError as error:
             raise BackendError(f"ONNX Runtime GenAI could not generate: {one_line(error)}") from error
-        self._require_unused(seen)
+        # Past its end-of-sequence id a sequence is padded without a word and without a forward pass.
+        if any(self._unused in ids for ids in seen[:-1]):
+            raise BackendError(
+                f"the model answered with id {self._unused}, which stood in for the end of sequence, "
+                "so what came after it was not computed; ask for another prompt length or fewer new tokens"
+            )
         if self._options.prefix_caching:
             self._kept = _Kept(generator, room, [*prompts[0], *(int(ids[0]) for ids in seen[:-1])])
         return GenerationDetails(setup_ns=setup_ns)
@@ -232,14 +239,6 @@ class OrtSession:
         parameters.set_search_options(batch_size=batch_size, max_length=max_length, do_sample=False, num_beams=1)
         return og.Generator(self._model, parameters)
 
-    def _require_unused(self, steps: Sequence[Sequence[int]]) -> None:
-        # Past its end-of-sequence id a sequence is padded without a word and without a forward pass.
-        if any(self._unused in ids for ids in steps[:-1]):
-            raise BackendError(
-                f"the model answered with id {self._unused}, which stood in for the end of sequence, "
-                "so what came after it was not computed; ask for another prompt length or fewer new tokens"
-            )
-
     def evidence(self) -> Evidence:
         """The provider is the model's own word; types and attention are read from the graph."""
         graph = self._artifact.graph()
@@ -247,16 +246,21 @@ class OrtSession:
         device, beyond_doubt = named_device(self._device, device_type, self._present)
         expected = PROVIDERS[family(self._device)].device_type
         changed = {} if device == self._device else {"provider": f"asked {expected}, got {device_type}"}
+        source: DeviceSource = "read-back" if beyond_doubt else "accepted"
+        attention = [name for name in _ATTENTION if graph and name in graph.operators]
+        # Of a GPU the driver may keep one; OpenVINO does where the model names a folder.
+        keeps = any("cache_dir" in options for options in self._artifact.providers.values())
+        uncached = family(device) in ("CPU", *OPENVINO_PROVIDERS) and not keeps
         return Evidence(
             device=device,
-            device_source=_source(device, beyond_doubt=beyond_doubt),
+            device_source="unproven" if falls_back_silently(device) else source,
             note=self._note(graph, device, beyond_doubt=beyond_doubt),
             inference_precision=_computes_in(graph) if device == "CPU" else None,
             kv_cache_precision=graph.outputs.get("present.0.key") if graph else None,
             activation_quantization=_activations(graph) if device == "CPU" else None,
-            attention_backend=_attention(graph) if graph else None,
+            attention_backend="+".join(attention) or None,
             threads=self._options.threads,
-            compile_cache=_compile_cache(self._artifact, device),
+            compile_cache="none" if uncached else "unknown",
             changed_hints=changed,
             versions=installed_versions(*_PACKAGES),
         )
@@ -277,35 +281,6 @@ class OrtSession:
         self._model = self._kept = None
 
 
-def _overlay(unused: int, options: LoadOptions, session_options: Mapping[str, Any]) -> dict[str, Any]:
-    threads = {} if options.threads is None else {"intra_op_num_threads": options.threads}
-    ours = {**threads, **session_options}
-    decoder = {"decoder": {"session_options": ours}} if ours else {}
-    # A sequence of a batch that ends with the padding id is computed without it.
-    return {"model": {"eos_token_id": unused, "pad_token_id": unused, **decoder}}
-
-
-def _choose_provider(config: Any, provider: Provider, named: str | None, options: Mapping[str, str]) -> None:
-    """Set the provider by its own calls; an overlay that names one is silently ignored."""
-    if provider is PROVIDERS["CPU"]:
-        return
-    if named is None:
-        config.clear_providers()
-        config.append_provider(provider.config)
-    for key, value in options.items():
-        config.set_provider_option(named or provider.config, key, value)
-
-
-def _compile_cache(artifact: OrtArtifact, device: str) -> CompileCache:
-    """``none`` on the CPU, and for OpenVINO unless the model names a folder; the driver of a GPU may keep one."""
-    keeps = any("cache_dir" in options for options in artifact.providers.values())
-    return "none" if family(device) in ("CPU", *OPENVINO_PROVIDERS) and not keeps else "unknown"
-
-
-def _attention(graph: GraphFacts) -> str | None:
-    return "+".join(name for name in _ATTENTION if name in graph.operators) or None
-
-
 def _computes_in(graph: GraphFacts | None) -> str | None:
     """``f32`` where every operator is of that type; otherwise the kernels decide, and do not report it."""
     if graph is None or graph.outputs.get("logits") != "f32" or graph.accuracy_levels - {0, 1}:
@@ -320,12 +295,6 @@ def _activations(graph: GraphFacts | None) -> str | None:
     if 4 in graph.accuracy_levels:
         return f"int8 allowed, groups of {' or '.join(map(str, sorted(graph.block_sizes)))}"
     return "none" if _computes_in(graph) == "f32" else None
-
-
-def _source(device: str, *, beyond_doubt: bool) -> DeviceSource:
-    if falls_back_silently(device):
-        return "unproven"
-    return "read-back" if beyond_doubt else "accepted"
 
 
 def _on_device(device: str, *, beyond_doubt: bool) -> str:

@@ -34,7 +34,13 @@ _FIRST_TO_END = "1000"
 def usable_cpus() -> list[int] | None:
     """The logical CPUs that this process may run on; ``None`` where the system does not tell."""
     if sys.platform == "win32":
-        return _windows_affinity()
+        kernel32 = _kernel32()
+        process, system = ctypes.c_size_t(), ctypes.c_size_t()
+        handle = ctypes.c_void_p(kernel32.GetCurrentProcess())
+        known = kernel32.GetProcessAffinityMask(handle, ctypes.byref(process), ctypes.byref(system))
+        cpus = [cpu for cpu in range(ctypes.sizeof(process) * 8) if process.value >> cpu & 1]
+        # A process whose threads run in several groups of processors has no mask.
+        return cpus if known and cpus else None
     else:  # noqa: RET505 - the checker for types reads one platform at a time
         return sorted(os.sched_getaffinity(0))
 
@@ -45,7 +51,12 @@ def full_speed() -> bool | None:
     Whether that worked; ``None`` on systems that have no such throttling.
     """
     if sys.platform == "win32":
-        return _windows_no_throttling()
+        kernel32 = _kernel32()
+        # Controlling execution speed with the state bit off means: never throttle.
+        state = _PowerThrottlingState(version=1, control_mask=_EXECUTION_SPEED, state_mask=0)
+        process = ctypes.c_void_p(kernel32.GetCurrentProcess())
+        told = (_PROCESS_POWER_THROTTLING, ctypes.byref(state), ctypes.sizeof(state))
+        return bool(kernel32.SetProcessInformation(process, *told))
     else:  # noqa: RET505 - the checker for types reads one platform at a time
         return None
 
@@ -125,9 +136,12 @@ def cap_memory(most_bytes: int) -> None:
     if sys.platform == "win32":
         enter_job(_kernel32(), most_bytes)
     else:
+        held = 0
+        # Where the system does not tell what counts against the limit so far, the cap is lower by that.
+        with suppress(OSError, ValueError, IndexError):
+            held = int(Path("/proc/self/statm").read_text("utf-8").split()[5]) * resource.getpagesize()
         most = resource.getrlimit(resource.RLIMIT_DATA)[1]
-        wanted = _data_bytes() + most_bytes
-        cap = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+        cap = held + most_bytes if most == resource.RLIM_INFINITY else min(held + most_bytes, most)
         resource.setrlimit(resource.RLIMIT_DATA, (cap, cap))
 
 
@@ -179,39 +193,24 @@ def end_children_too() -> None:
 
 
 def _end_with_input() -> None:
-    """End this process and its group as soon as its standard input ends."""
-    threading.Thread(target=_wait_for_end_of, args=(_take_input(),), daemon=True).start()
+    """End this process and its group as soon as its standard input ends.
 
-
-def _take_input() -> int:
-    """Keep standard input for ourselves, and put nothing in its place.
-
-    On Windows a process that inherits a pipe from which another one is reading hangs as it starts: the compilers and
-    probes that converters call would.
+    Nothing is put in its place: on Windows a process that inherits a pipe from which another one is reading hangs as it
+    starts, and the compilers and probes that converters call would.
     """
     pipe = os.dup(sys.stdin.fileno())
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, sys.stdin.fileno())
     os.close(nothing)
-    return pipe
 
+    def wait() -> None:
+        # Read without a buffer, whose lock would still be held when the interpreter ends.
+        os.read(pipe, 1)
+        if sys.platform != "win32" and os.getpgrp() == os.getpid():
+            os.killpg(0, signal.SIGKILL)
+        os._exit(3)
 
-def _wait_for_end_of(pipe: int) -> None:
-    # Read without a buffer, whose lock would still be held when the interpreter ends.
-    os.read(pipe, 1)
-    if sys.platform != "win32" and os.getpgrp() == os.getpid():
-        os.killpg(0, signal.SIGKILL)
-    os._exit(3)
-
-
-if sys.platform != "win32":
-
-    def _data_bytes() -> int:
-        """The memory of this process that counts against its limit; 0 where the system does not tell."""
-        try:
-            return int(Path("/proc/self/statm").read_text("utf-8").split()[5]) * resource.getpagesize()
-        except (OSError, ValueError, IndexError):
-            return 0
+    threading.Thread(target=wait, daemon=True).start()
 
 
 if sys.platform == "linux":
@@ -260,27 +259,3 @@ if sys.platform == "win32":
         library = ctypes.WinDLL("kernel32", use_last_error=True)
         library.GetCurrentProcess.restype = library.CreateJobObjectW.restype = ctypes.c_void_p
         return library
-
-    def _windows_no_throttling() -> bool:
-        kernel32 = _kernel32()
-        # Controlling execution speed with the state bit off means: never throttle.
-        state = _PowerThrottlingState(version=1, control_mask=_EXECUTION_SPEED, state_mask=0)
-        return bool(
-            kernel32.SetProcessInformation(
-                ctypes.c_void_p(kernel32.GetCurrentProcess()),
-                _PROCESS_POWER_THROTTLING,
-                ctypes.byref(state),
-                ctypes.sizeof(state),
-            )
-        )
-
-    def _windows_affinity() -> list[int] | None:
-        kernel32 = _kernel32()
-        process, system = ctypes.c_size_t(), ctypes.c_size_t()
-        handle = ctypes.c_void_p(kernel32.GetCurrentProcess())
-        if not kernel32.GetProcessAffinityMask(handle, ctypes.byref(process), ctypes.byref(system)):
-            return None
-        # A process whose threads run in several groups of processors has no mask.
-        if not process.value:
-            return None
-        return [cpu for cpu in range(ctypes.sizeof(process) * 8) if process.value >> cpu & 1]

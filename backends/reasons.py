@@ -11,7 +11,7 @@ LONGEST = 500
 """Characters of a reason."""
 
 _LONGEST_LINE = 20 * LONGEST
-"""Characters of a line that are looked at."""
+"""Characters of a line, and of a paragraph, that are looked at."""
 
 _SHOWN = 3
 
@@ -66,7 +66,7 @@ def in_one_line(text: str) -> str:
     kept = "\n".join(lines)
     for pattern, stands in _POSITIONS:
         kept = pattern.sub(stands, kept)
-    paragraphs = [_joined(part) for part in re.split(r"\n\s*\n", kept) if part.strip()]
+    paragraphs = [_joined(part)[:_LONGEST_LINE] for part in re.split(r"\n\s*\n", kept) if part.strip()]
     # OpenVINO leaves blank lines where a message was passed on.
     meant = paragraphs if text.startswith("Exception from ") else _begun(paragraphs)
     sentences = [sentence for part in meant for sentence in _SENTENCE.split(_INSTALL.sub("", part))]

@@ -9,10 +9,9 @@ import math
 import os
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 from backends.contract import (
     BackendError,
@@ -90,7 +89,10 @@ class SimulatedSession:
         self._ttft_ms: float | None = extra.get("ttft_ms")
         self._itl_ms: float | None = extra.get("itl_ms")
         self._series_ms = [float(part) for part in str(extra.get("series_ms") or "").split(";") if part]
-        self._noise = noise_of(extra)
+        try:
+            self._noise = Noise(**{part.name: float(extra.get(part.name, part.default)) for part in fields(Noise)})
+        except ValueError as error:
+            raise BackendError(f"the simulated backend cannot play that noise: {error}") from error
         self._drawn = _seeded(extra.get("seed", 0))
         of_process = self._noise.process(_seeded(extra.get("process_seed", -1)))
         of_run = self._noise.run(_seeded(extra.get("run_seed", -1), otherwise=run))
@@ -101,36 +103,31 @@ class SimulatedSession:
         self._caches = options.prefix_caching
         self._asked: list[tuple[int, ...]] = []
         self._only_prompt_tokens = int(extra.get("only_prompt_tokens", 0))
-        self._mishaps: dict[int, Callable[[int], None]] = {
-            step: mishap
-            for name, mishap in (("fail_at", _fail), ("hang_at", _hang), ("crash_at", _crash))
-            if (step := int(extra.get(name, -1))) >= 0
-        }
+        self._mishaps = {int(extra.get(name, -1)): name for name in ("fail_at", "hang_at", "crash_at")}
 
     def generate(self, prompts: Sequence[Sequence[int]], new_tokens: int, on_step: StepCallback) -> GenerationDetails:
         """Call ``on_step`` at the scheduled moments with ids that depend on the prompt alone."""
         prompt_tokens = len(prompts[0])
         touched = self._only_prompt_tokens in (0, prompt_tokens)
         steps = new_tokens + (self._extra_tokens if touched else 0)
-        ids = [_made_up_ids(prompt, steps) for prompt in prompts]
+        begun = [sum((place + 1) * token for place, token in enumerate(prompt)) % 65521 for prompt in prompts]
         delays_ns = list(self.schedule_ns(prompt_tokens, steps))
         if self._caches:
             delays_ns[0] = round(delays_ns[0] * self._left_to_do(prompts))
         deadline = time.perf_counter_ns()
         for step, delay_ns in enumerate(delays_ns):
             if touched and step in self._mishaps:
-                self._mishaps[step](step)
+                _befall(self._mishaps[step], step)
             deadline += delay_ns
             _spin_until(deadline)
-            on_step([row[step] for row in ids])
+            on_step([(state + 17 * step) % 32000 for state in begun])
         return GenerationDetails()
 
     def _left_to_do(self, prompts: Sequence[Sequence[int]]) -> float:
         """The share of a batch's prefill that the prefix cache leaves; from then on it knows these prompts."""
-        asked = [tuple(prompt) for prompt in prompts]
-        known = min(max((common_beginning(prompt, one) for one in self._asked), default=0) for prompt in asked)
-        self._asked += asked
-        return max(_CACHED, 1 - known / len(asked[0]))
+        known = min(max((common_beginning(prompt, one) for one in self._asked), default=0) for prompt in prompts)
+        self._asked += map(tuple, prompts)
+        return max(_CACHED, 1 - known / len(prompts[0]))
 
     def schedule_ns(self, prompt_tokens: int, steps: int) -> Iterator[int]:
         """The time before each step, in nanoseconds, noise included."""
@@ -160,19 +157,6 @@ class SimulatedSession:
         """There is nothing to let go of."""
 
 
-def _made_up_ids(prompt: Sequence[int], steps: int) -> list[int]:
-    state = sum((place + 1) * token for place, token in enumerate(prompt)) % 65521
-    return [(state + 17 * step) % 32000 for step in range(steps)]
-
-
-def noise_of(options: Mapping[str, Any]) -> Noise:
-    """The noise that a load's options ask for."""
-    try:
-        return Noise(**{part.name: float(options.get(part.name, part.default)) for part in fields(Noise)})
-    except ValueError as error:
-        raise BackendError(f"the simulated backend cannot play that noise: {error}") from error
-
-
 def _seeded(seed: object, otherwise: str | None = None) -> random.Random:
     """A source of noise; without a seed (-1) one that ``otherwise`` stands for, or else a new one."""
     number = int(str(seed))
@@ -187,14 +171,9 @@ def _spin_until(deadline_ns: int) -> None:
             time.sleep((left - 30_000_000) / 1e9)
 
 
-def _fail(step: int) -> Any:
-    raise BackendError(f"the simulated backend was told to fail at step {step}")
-
-
-def _hang(step: int) -> Any:  # noqa: ARG001 - all mishaps are called alike
-    while True:
+def _befall(mishap: str, step: int) -> None:
+    if mishap == "fail_at":
+        raise BackendError(f"the simulated backend was told to fail at step {step}")
+    while mishap == "hang_at":
         time.sleep(3600)
-
-
-def _crash(step: int) -> Any:  # noqa: ARG001 - all mishaps are called alike
     os._exit(_EXIT_CODE)

@@ -161,11 +161,6 @@ class BackendSpec:
         """The weight formats that ``device`` can be asked for; ``None`` for a device that this stack does not know."""
         return self.devices.get(device) or self.devices.get(family(device))
 
-    @property
-    def contract_devices(self) -> tuple[str, ...]:
-        """Every device that the contract suite loads it on."""
-        return (*self.tested_on, *self.tested_if_installed)
-
     def group_for(self, device: str) -> str | None:
         """The dependency group of the venv that runs on ``device``; ``None`` for the harness venv."""
         if self.requirements:

@@ -38,8 +38,11 @@ _LONGEST = 200
 _MOST = 100
 
 _LIST_OF_FILES = frozenset(("LD_AUDIT", "LD_PRELOAD"))
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s;,]*")
-_PATH = re.compile(r"""(?:\b[A-Za-z]:(?=[\\/])|~[^\\/:;,=\s"']*(?=[\\/]))?[\\/](?:[^:;,="']*[\\/])?([^\\/:;,=\s"']*)""")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,40}://[^\s;,]*")
+_PATH = re.compile(
+    r"""(?:\b[A-Za-z]:(?=[\\/])|~[^\\/:;,=\s"']{0,255}(?=[\\/]))?"""
+    r"""[\\/](?:[^:;,="']*[\\/])?([^\\/:;,=\s"']*)"""
+)
 
 
 def speed_variables(environ: Mapping[str, str]) -> dict[str, str]:

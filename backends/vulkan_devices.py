@@ -107,12 +107,6 @@ class VulkanDevice:
         return hardware_of(self.device.name) == "CPU"
 
 
-def _own_name(name: str) -> str:
-    """``LLVMPIPE`` of ``llvmpipe (LLVM 15.0.6, 256 bits)``."""
-    first = re.search(r"[A-Za-z][A-Za-z0-9]*", name)
-    return first.group().upper() if first else "SOFTWARE"
-
-
 def vulkan_devices(visible: str | None = None) -> list[VulkanDevice]:
     """What Vulkan lists here, but for what is not ``visible``, as ``0,2``; nothing where no driver brings it."""
     try:
@@ -169,8 +163,11 @@ def _device(library: Any, handle: ctypes.c_void_p, index: int, gpus: int) -> Vul
     named = " ".join(filter(None, (part.decode("utf-8", "replace") for part in (driver.name, driver.info))))
     product = found.name.decode("utf-8", "replace")
     software = found.type == _CPU
+    # Of ``llvmpipe (LLVM 15.0.6, 256 bits)`` the first word.
+    word = re.search(r"[A-Za-z][A-Za-z0-9]*", product)
+    own_name = word.group().upper() if word else "SOFTWARE"
     device = Device(
-        f"VULKAN.{_own_name(product) if software else gpus}",
+        f"VULKAN.{own_name if software else gpus}",
         f"{product}, a software device: the CPU computes" if software else product,
         driver=named or None,
         memory_bytes=sum(size for size, flags in heaps if flags & _DEVICE_LOCAL) or None,

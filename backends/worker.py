@@ -205,10 +205,9 @@ class Worker:
 
     def profile(self, request: Message) -> None:
         stack, options = cast("ProfilingBackend", self._opened(request)), _load_options(request)
-        placement = stack.profile(
+        provider, placement = stack.profile(
             Path(request["artifact"]), request["device"], options, request["prompt"], request["new_tokens"]
         )
-        provider = stack.provider_for(request["device"])
         send(self.connection, "profiled", placement=dict(placement), provider=provider)
 
     def score(self, request: Message) -> None:
@@ -239,15 +238,16 @@ class Worker:
         """Run one timed generation, with a handshake around the timed region."""
         if self.session is None:
             raise RuntimeError("generate came before load")
-        recording = timed_generation(self.session, prompts, new_tokens, self.wait_for_go)
+
+        def wait_for_go() -> None:
+            # All is in memory: the observer now reads its counters.
+            send(self.connection, "ready")
+            if receive(self.connection)["kind"] != "go":
+                raise RuntimeError("the harness did not say go")
+
+        recording = timed_generation(self.session, prompts, new_tokens, wait_for_go)
         send(self.connection, "finished")
         send(self.connection, "generation", **asdict(recording))
-
-    def wait_for_go(self) -> None:
-        """Tell the observer that all is in memory, and wait until it has read its counters."""
-        send(self.connection, "ready")
-        if receive(self.connection)["kind"] != "go":
-            raise RuntimeError("the harness did not say go")
 
 
 def _load_options(request: Message) -> LoadOptions:

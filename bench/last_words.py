@@ -19,7 +19,7 @@ _DUMP = re.compile(
     # A debugger that a library called, as ggml does
     r"|\[(New LWP|Inferior|Thread debugging|Detaching)|Using host libthread_db|warning: |\d+\t|0x[0-9a-f]+ in "
     # The C library's own frames, and what oneDNN notes of every operation
-    r"|\S+\(\+?\S*\) ?\[0x[0-9a-f]+\]$|(onednn|dnnl)_verbose,"
+    r"|\S+\) ?\[0x[0-9a-f]+\]$|(onednn|dnnl)_verbose,"
 )
 """Lines of a stack that ``faulthandler`` and debuggers print; those of a Python traceback end differently."""
 

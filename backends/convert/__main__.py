@@ -28,7 +28,7 @@ from backends.process import (
 TASKS = {
     "cast": "backends.convert.cast",
     "gguf": "backends.convert.gguf_model",
-    "gguf-as-is": "backends.convert.gguf_as_is",
+    "gguf-as-is": "backends.convert.gguf_file",
     "gguf-tokenizer": "backends.convert.gguf_tokenizer",
     "hub": "backends.convert.hub",
     "hub-lookup": "backends.convert.hub_lookup",

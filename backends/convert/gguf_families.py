@@ -5,7 +5,7 @@ An architecture is listed here once a test has seen that llama.cpp answers as tr
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import gguf
@@ -37,6 +37,8 @@ class Family:
         windowed: whether llama.cpp computes attention in windows where the model does.
         biased: whether llama.cpp adds biases elsewhere than to queries, keys and values.
         activation: of the feed-forward layers; llama.cpp has no other for it.
+        copied: what ``GGUFWriter`` adds -> the setting that it is; one that is not set is left out.
+        experts: whether its layers choose among experts.
         unlike: why a configuration computes what llama.cpp does not.
         query_scale: by what llama.cpp divides the products of queries and keys, where it does not ask.
     """
@@ -49,6 +51,8 @@ class Family:
     windowed: bool = False
     biased: bool = False
     activation: str = "silu"
+    copied: Mapping[str, str] = field(default_factory=dict)
+    experts: bool = False
     metadata: Callable[[Any, Config], None] | None = None
     unlike: Callable[[Config], str | None] | None = None
     query_scale: Callable[[Config], int] | None = None
@@ -140,6 +144,14 @@ def write_metadata(writer: Any, family: Family, config: Config) -> None:
     if seen is not None and family.windowed:
         writer.add_sliding_window(seen)
         writer.add_sliding_window_pattern([kind == "sliding_attention" for kind in config["layer_types"]])
+    for added, setting in family.copied.items():
+        if config.get(setting):
+            getattr(writer, f"add_{added}")(config[setting])
+    if family.experts:
+        writer.add_expert_count(config.get("num_local_experts") or config["num_experts"])
+        writer.add_expert_used_count(config["num_experts_per_tok"])
+        if config.get("moe_intermediate_size"):
+            writer.add_expert_feed_forward_length(config["moe_intermediate_size"])
     if family.metadata:
         family.metadata(writer, config)
 
@@ -228,11 +240,6 @@ def _phi3(writer: Any, config: Config) -> None:
         writer.add_rope_scaling_orig_ctx_len(_original_context(rotary_of(config), config))
 
 
-def _gemma2(writer: Any, config: Config) -> None:
-    writer.add_attn_logit_softcapping(config["attn_logit_softcapping"])
-    writer.add_final_logit_softcapping(config["final_logit_softcapping"])
-
-
 def _gemma2_unlike(config: Config) -> str | None:
     missing = [name for name in ("attn_logit_softcapping", "final_logit_softcapping") if not config.get(name)]
     return f"no {missing[0]}" if missing else None
@@ -242,8 +249,6 @@ def _gemma3(writer: Any, config: Config) -> None:
     local = (config.get("rope_parameters") or {}).get("sliding_attention")
     if local:
         writer.add_rope_freq_base_swa(float(local["rope_theta"]))
-    if config.get("final_logit_softcapping"):
-        writer.add_final_logit_softcapping(config["final_logit_softcapping"])
 
 
 def _gemma3_unlike(config: Config) -> str | None:
@@ -259,25 +264,6 @@ def _largest_or_head(layers: int) -> Callable[[Config], int]:
         return head_size(config)
 
     return scale
-
-
-def _granite(writer: Any, config: Config) -> None:
-    writer.add_attention_scale(config["attention_multiplier"])
-    writer.add_embedding_scale(config["embedding_multiplier"])
-    writer.add_residual_scale(config["residual_multiplier"])
-    writer.add_logit_scale(config["logits_scaling"])
-
-
-def _granite_moe(writer: Any, config: Config) -> None:
-    _granite(writer, config)
-    _experts(writer, config)
-
-
-def _experts(writer: Any, config: Config) -> None:
-    writer.add_expert_count(config.get("num_local_experts") or config["num_experts"])
-    writer.add_expert_used_count(config["num_experts_per_tok"])
-    if config.get("moe_intermediate_size"):
-        writer.add_expert_feed_forward_length(config["moe_intermediate_size"])
 
 
 def _experts_unlike(config: Config) -> str | None:
@@ -297,22 +283,25 @@ def _smollm3_unlike(config: Config) -> str | None:
     return None if list(config["no_rope_layers"]) == usual else "rotary positions in other layers than three of four"
 
 
-def _lfm2(writer: Any, config: Config) -> None:
-    writer.add_shortconv_l_cache(config["conv_L_cache"])
-
-
 _ARCH = gguf.MODEL_ARCH
 _LLAMA = Family(_ARCH.LLAMA, ("default", "linear", "llama3", "yarn"), turned=True, biased=True, unlike=_yarn_differs)
 _GELU = "gelu_pytorch_tanh"
+_SOFT_CAPS = {name: name for name in ("attn_logit_softcapping", "final_logit_softcapping")}
+_GRANITE = {
+    "attention_scale": "attention_multiplier",
+    "embedding_scale": "embedding_multiplier",
+    "residual_scale": "residual_multiplier",
+    "logit_scale": "logits_scaling",
+}
 
 FAMILIES: Mapping[str, Family] = {
     "LlamaForCausalLM": _LLAMA,
     "MistralForCausalLM": _LLAMA,
-    "MixtralForCausalLM": Family(_ARCH.LLAMA, ("default",), turned=True, metadata=_experts),
+    "MixtralForCausalLM": Family(_ARCH.LLAMA, ("default",), turned=True, experts=True),
     "Phi3ForCausalLM": Family(_ARCH.PHI3, ("default", _LONGROPE), metadata=_phi3),
     "Qwen2ForCausalLM": Family(_ARCH.QWEN2, unlike=_yarn_differs),
     "Qwen3ForCausalLM": Family(_ARCH.QWEN3, unlike=_yarn_differs),
-    "Qwen3MoeForCausalLM": Family(_ARCH.QWEN3MOE, ("default",), metadata=_experts, unlike=_experts_unlike),
+    "Qwen3MoeForCausalLM": Family(_ARCH.QWEN3MOE, ("default",), experts=True, unlike=_experts_unlike),
     "GemmaForCausalLM": Family(_ARCH.GEMMA, ("default",), shifted_norms=True, output="never", activation=_GELU),
     "Gemma2ForCausalLM": Family(
         _ARCH.GEMMA2,
@@ -321,7 +310,7 @@ FAMILIES: Mapping[str, Family] = {
         output="never",
         windowed=True,
         activation=_GELU,
-        metadata=_gemma2,
+        copied=_SOFT_CAPS,
         unlike=_gemma2_unlike,
         query_scale=_largest_or_head(46),
     ),
@@ -331,16 +320,17 @@ FAMILIES: Mapping[str, Family] = {
         shifted_norms=True,
         windowed=True,
         activation=_GELU,
+        copied=_SOFT_CAPS,
         metadata=_gemma3,
         unlike=_gemma3_unlike,
         query_scale=_largest_or_head(62),
     ),
-    "GraniteForCausalLM": Family(_ARCH.GRANITE, ("default",), turned=True, biased=True, metadata=_granite),
-    "GraniteMoeForCausalLM": Family(_ARCH.GRANITE_MOE, ("default",), turned=True, metadata=_granite_moe),
+    "GraniteForCausalLM": Family(_ARCH.GRANITE, ("default",), turned=True, biased=True, copied=_GRANITE),
+    "GraniteMoeForCausalLM": Family(_ARCH.GRANITE_MOE, ("default",), turned=True, copied=_GRANITE, experts=True),
     "SmolLM3ForCausalLM": Family(_ARCH.SMOLLM3, ("default",), turned=True, unlike=_smollm3_unlike),
     "Olmo2ForCausalLM": Family(_ARCH.OLMO2, ("default",), output="always"),
     "Olmo3ForCausalLM": Family(_ARCH.OLMO2, ("default",), output="always", windowed=True),
-    "OlmoeForCausalLM": Family(_ARCH.OLMOE, ("default",), output="always", metadata=_experts, unlike=_olmoe_unlike),
-    "Lfm2ForCausalLM": Family(_ARCH.LFM2, ("default",), metadata=_lfm2),
+    "OlmoeForCausalLM": Family(_ARCH.OLMOE, ("default",), output="always", experts=True, unlike=_olmoe_unlike),
+    "Lfm2ForCausalLM": Family(_ARCH.LFM2, ("default",), copied={"shortconv_l_cache": "conv_L_cache"}),
 }
 """Architecture of transformers -> how it is written."""

@@ -6,6 +6,7 @@ here, it is split as for another model, and that is said.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +80,13 @@ def write_tokenizer(reader: Any, output: Path, beside: Path | None = None) -> st
     tokenizer, note = _of_file(beside, reader), None
     if tokenizer is None:
         tokenizer, note = _tokenizer(reader)
+    tokens = field(reader, "tokenizer.ggml.tokens")
+    names = {"bos_token": "bos", "eos_token": "eos", "unk_token": "unknown", "pad_token": "padding"}
+    ids = {role: field(reader, f"tokenizer.ggml.{name}_token_id") for role, name in names.items()}
     save_tokenizer(
         tokenizer,
         output,
-        special=_special_names(reader),
+        special={role: tokens[index] for role, index in ids.items() if tokens is not None and index is not None},
         chat_template=field(reader, "tokenizer.chat_template"),
         context_tokens=field(reader, f"{field(reader, 'general.architecture')}.context_length"),
     )
@@ -179,8 +183,10 @@ def _sentence_piece(reader: Any, tokens: Sequence[str]) -> Any:
 
 
 def _pairs(vocabulary: dict[str, int]) -> Iterator[tuple[str, str]]:
+    # A stranger's token may have tens of thousands of letters: none is cut where no token ends.
+    lengths = sorted({len(token) for token in vocabulary} - {0})
     for token in vocabulary:
-        for place in range(1, len(token)):
+        for place in takewhile(len(token).__gt__, lengths):
             left, right = token[:place], token[place:]
             if left in vocabulary and right in vocabulary:
                 yield left, right
@@ -195,10 +201,3 @@ def _wants_bos(reader: Any) -> bool:
     return (
         field(reader, "tokenizer.ggml.model") == _SENTENCE_PIECE or field(reader, "tokenizer.ggml.pre") in _BOS_UNSAID
     )
-
-
-def _special_names(reader: Any) -> dict[str, str]:
-    tokens = field(reader, "tokenizer.ggml.tokens")
-    names = {"bos_token": "bos", "eos_token": "eos", "unk_token": "unknown", "pad_token": "padding"}
-    ids = {role: field(reader, f"tokenizer.ggml.{name}_token_id") for role, name in names.items()}
-    return {role: tokens[index] for role, index in ids.items() if tokens is not None and index is not None}

@@ -89,9 +89,9 @@ def _in_cache(source: str, revision: str) -> dict[str, Any]:
         stored_tensors(folder)
         config = read_json(found)
         files = [file for file in source_files(folder) if file.is_file()]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError):
         return {}
-    if not any((folder / name).is_file() for name in TOKENIZERS):
+    if not isinstance(config, dict) or not any((folder / name).is_file() for name in TOKENIZERS):
         return {}
     known = {file.name: {"bytes": file.stat().st_size, "place": str(file.resolve())} for file in files}
     return {"commit": folder.name, "files": known, "parameters": None, **_stated(config)}

@@ -14,8 +14,11 @@ def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any
     The facts have ``context_tokens`` and ``vocab_size`` too, ``None`` where the artifact does not tell.
     """
     del output
-    readers = {"openvino-ir": _openvino, "ort-genai": _ort, "gguf": _gguf}
-    return readers[options["format"]](Path(source))
+    if options["format"] == "gguf":
+        from backends.convert.gguf_file import weights_of  # noqa: PLC0415 - one reader, one stack
+
+        return weights_of(Path(source))
+    return {"openvino-ir": _openvino, "ort-genai": _ort}[options["format"]](Path(source))
 
 
 def _openvino(folder: Path) -> dict[str, Any]:
@@ -28,7 +31,11 @@ def _openvino(folder: Path) -> dict[str, Any]:
         raise ConversionError(
             f"{folder.name}/openvino_model.xml cannot be read with its weights, which may be cut off: export it again"
         ) from error
-    return {**counted, **_limits(folder / "config.json")}
+    try:
+        text = text_settings(json.loads((folder / "config.json").read_text("utf-8")))
+    except (OSError, ValueError):
+        text = {}
+    return {**counted, "context_tokens": context_tokens(text), "vocab_size": text.get("vocab_size")}
 
 
 def _ort(folder: Path) -> dict[str, Any]:
@@ -43,17 +50,3 @@ def _ort(folder: Path) -> dict[str, Any]:
         "context_tokens": settings.get("context_length"),
         "vocab_size": settings.get("vocab_size"),
     }
-
-
-def _gguf(file: Path) -> dict[str, Any]:
-    from backends.convert.gguf_file import weights_of  # noqa: PLC0415 - one reader, one stack
-
-    return weights_of(file)
-
-
-def _limits(config: Path) -> dict[str, Any]:
-    try:
-        text = text_settings(json.loads(config.read_text("utf-8")))
-    except (OSError, ValueError):
-        return {"context_tokens": None, "vocab_size": None}
-    return {"context_tokens": context_tokens(text), "vocab_size": text.get("vocab_size")}

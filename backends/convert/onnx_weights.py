@@ -1,6 +1,7 @@
 """What the weights of an ONNX Runtime GenAI model are stored as, read from its graph."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
@@ -22,6 +23,21 @@ FORMATS = {
     "FLOAT4E2M1": ("f4e2m1", 4),
 }
 """Element type -> weight format, and bits of an element."""
+_PACKED = {
+    "DequantizeLinear": ((), (1, 2)),
+    "GatherBlockQuantized": ((0,), (2, 3)),
+    "MatMulBnb4": ((1,), (2,)),
+    "MatMulNBits": ((1,), (2, 3)),
+    "MatMulNBitsMlp": ((3, 6), (4, 7)),
+    "MatMulNBitsQkv": ((3, 6, 9), (4, 7, 10)),
+    "QMoE": ((2, 5, 8), (3, 6, 9, 11, 12, 13, *range(15, 21))),
+}
+"""Operator -> which of its inputs may be weights packed into bytes, and which are scales and zero points of weights."""
+_OF_EXPERTS = {
+    **dict.fromkeys(("fp4", "nvfp4", "wfp4afp8"), ("f4e2m1", 4)),
+    "fp8": ("f8e4m3", 8),
+}
+"""``quant_type`` of ``QMoE`` where it is not ``int`` -> weight format, and bits of a weight."""
 _POSITION_TABLES = {"GroupQueryAttention": (7, 8), "MultiHeadAttention": (), "RotaryEmbedding": (2, 3)}
 
 
@@ -29,7 +45,7 @@ _POSITION_TABLES = {"GroupQueryAttention": (7, 8), "MultiHeadAttention": (), "Ro
 class _Roles:
     """What each initializer is to the nodes that read it."""
 
-    packed: dict[str, tuple[int, int]] = field(default_factory=dict)  # name -> bits per weight, weights
+    packed: dict[str, tuple[str, int, int | None]] = field(default_factory=dict)  # name -> format, bits, weights
     companions: set[str] = field(default_factory=set)  # scales and zero points
     tables: set[str] = field(default_factory=set)  # rotary tables: computed, not learned
     looked_up: set[str] = field(default_factory=set)  # tables of which a token reads one row
@@ -57,41 +73,53 @@ def weights_of(model: Path) -> dict[str, Any]:
         bits += size * width
         if tensor.name in rows_alone:
             looked_up += size * width
-        if tensor.name in roles.packed:
-            packed_width, weights = roles.packed[tensor.name]
-            elements[f"int{packed_width}"] += weights
+        if kept_as == "int8" and tensor.name in roles.packed:
+            packed_as, packed_width, weights = roles.packed[tensor.name]
+            elements[packed_as] += weights or size * width // packed_width
         elif tensor.name not in roles.companions:
             elements[kept_as] += size
-    blocks = [{"block_size": size, "accuracy_level": level} for size, level in sorted(roles.blocks)]
     return {
         "weight_elements": dict(elements),
         "stored_bytes": bits // 8,
         "looked_up_bytes": looked_up // 8,
-        "blocks": blocks,
+        "blocks": [{"block_size": size, "accuracy_level": level} for size, level in sorted(roles.blocks)],
     }
 
 
 def _roles(graph: Any) -> _Roles:
     roles = _Roles()
-    sizes = {tensor.name: prod(tensor.dims) for tensor in graph.initializer}
     for node in graph.node:
-        attributes = {attribute.name: attribute.i for attribute in node.attribute}
         inputs = list(node.input)
+        stated = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
         if node.op_type == "MatMulNBits":
-            roles.packed[inputs[1]] = (attributes["bits"], attributes["K"] * attributes["N"])
-            roles.companions.update(inputs[2:4])
-            roles.blocks.add((attributes["block_size"], attributes.get("accuracy_level", 0)))
-        elif node.op_type == "DequantizeLinear":
-            roles.companions.update(inputs[1:3])
-        elif node.op_type == "GatherBlockQuantized":
-            width = attributes.get("bits", 4)
-            roles.companions.update(inputs[2:4])
-            if inputs[0] in sizes:
-                roles.packed.setdefault(inputs[0], (width, sizes[inputs[0]] * 8 // width))
+            roles.blocks.add((stated["block_size"], stated.get("accuracy_level", 0)))
+        weights, companions = _PACKED.get(node.op_type, ((), ()))
+        roles.companions.update(inputs[place] for place in companions if place < len(inputs))
+        for place in weights:
+            name = inputs[place] if place < len(inputs) else ""
+            stored = _packed_as(node.op_type, place, stated)
+            # Of an embedding that the output layer shares, the latter tells how many weights it has without padding.
+            if stored[2] is not None or name not in roles.packed:
+                roles.packed[name] = stored
         tables = {"Gather": inputs[:1], "GatherBlockQuantized": inputs[:1] + inputs[2:4]}.get(node.op_type, [])
         roles.looked_up.update(tables)
         roles.whole.update(name for name in inputs if name not in tables)
         for position in _POSITION_TABLES.get(node.op_type, ()):
             roles.tables.update(inputs[position : position + 1])
-    roles.companions.discard("")
     return roles
+
+
+def _packed_as(operator: str, place: int, stated: Mapping[str, Any]) -> tuple[str, int, int | None]:
+    """How the weights at an input of a node are stored: format, bits of one, and how many, where the node says so."""
+    if operator in ("MatMulBnb4", "MatMulNBits"):
+        count = stated["K"] * stated["N"]
+        if operator == "MatMulNBits":
+            return f"int{stated.get('bits', 4)}", stated.get("bits", 4), count
+        return ("nf4" if stated["quant_type"] == 1 else "fp4"), 4, count
+    if operator != "QMoE":
+        return f"int{stated.get('bits', 4)}", stated.get("bits", 4), None
+    if (kind := stated.get("quant_type", b"int").decode()) in _OF_EXPERTS:
+        return (*_OF_EXPERTS[kind], None)
+    layer = 1 + _PACKED["QMoE"][0].index(place)
+    bits = stated.get(f"fc{layer}_expert_weight_bits", stated.get("expert_weight_bits", 4))
+    return f"int{bits}", bits, None

@@ -36,7 +36,8 @@ def weights_of(model: Path) -> dict[str, Any]:
         element = node.get_element_type()
         kind = element.get_type_name()
         shape = tuple(node.shape) if kind in FORMATS else ()
-        if not is_table(shape):
+        # Neither scalars nor rotary frequencies; a scale per channel has its last dimension 1, and not its first.
+        if not shape or max(shape[0], shape[-1]) <= 1:
             continue
         size = prod(shape)
         bits += size * element.bitwidth
@@ -49,20 +50,20 @@ def weights_of(model: Path) -> dict[str, Any]:
     return {"weight_elements": dict(elements), "stored_bytes": bits // 8, "looked_up_bytes": looked_up // 8}
 
 
-def _is_looked_up(node: Any) -> bool:
-    """Whether all that reads ``node``, through what makes numbers of its compressed ones, picks rows of it."""
-    readers = [(entry.get_node(), entry.get_index()) for entry in node.output(0).get_target_inputs()]
-    return bool(readers) and all(
-        _is_looked_up(reader)
-        if reader.get_type_name() in _DECOMPRESSION
-        else reader.get_type_name() == "Gather" and index == 0
-        for reader, index in readers
-    )
-
-
-def is_table(shape: tuple[int, ...]) -> bool:
-    """Whether a constant of ``shape`` belongs to the weights; scalars and rotary frequencies do not.
-
-    A per-channel scale counts: its last dimension is 1, its first is not.
-    """
-    return len(shape) > 0 and (shape[-1] > 1 or shape[0] > 1)
+def _is_looked_up(constant: Any) -> bool:
+    """Whether all that reads ``constant``, through what makes numbers of its compressed ones, picks rows of it."""
+    left, seen = [constant], {constant.get_name()}
+    while left:
+        inputs = left.pop().output(0).get_target_inputs()
+        for entry in inputs:
+            reader = entry.get_node()
+            if reader.get_type_name() not in _DECOMPRESSION:
+                if reader.get_type_name() != "Gather" or entry.get_index() != 0:
+                    return False
+            # A reader of two of its outputs is one: a graph may be made such that its paths double with each node.
+            elif reader.get_name() not in seen:
+                seen.add(reader.get_name())
+                left.append(reader)
+        if not inputs:
+            return False
+    return True

@@ -32,17 +32,10 @@ def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any
     """
     del source
     config = options["config"]
-    _write_config(config, options["dtype"], output)
-    corpus = [Path(file) for file in options["corpus"]]
-    write_tokenizer(config["vocab_size"], corpus, output, config["max_position_embeddings"])
-    return {"parameters": _write_weights(config, options["dtype"], options["seed"], output)}
-
-
-def _write_config(config: dict[str, Any], dtype: str, output: Path) -> None:
     Phi3Config(
         **config,
         architectures=["Phi3ForCausalLM"],
-        dtype=dtype,
+        dtype=options["dtype"],
         bos_token_id=1,
         eos_token_id=2,
         pad_token_id=2,
@@ -51,6 +44,9 @@ def _write_config(config: dict[str, Any], dtype: str, output: Path) -> None:
         sliding_window=None,
     ).save_pretrained(output)
     GenerationConfig(bos_token_id=1, eos_token_id=2, pad_token_id=2).save_pretrained(output)
+    corpus = [Path(file) for file in options["corpus"]]
+    write_tokenizer(config["vocab_size"], corpus, output, config["max_position_embeddings"])
+    return {"parameters": _write_weights(config, options["dtype"], options["seed"], output)}
 
 
 def write_tokenizer(vocab_size: int, corpus: Sequence[Path], output: Path, context_tokens: int) -> None:

@@ -44,7 +44,7 @@ _ALWAYS_FLOAT = ("ffn_gate_inp.weight", "shortconv.conv.weight")
 """Ends of names: what chooses experts, and short convolutions."""
 
 _BIASES = ("attn_q.bias", "attn_k.bias", "attn_v.bias", "attn_qkv.bias")
-_EXPERT = re.compile(r"\.experts\.\d+\.")
+_EXPERT = re.compile(r"\.experts\.(\d+)\.")
 _RENAMED = (
     ("block_sparse_moe.experts.w1", "mlp.experts.gate_proj"),
     ("block_sparse_moe.experts.w2", "mlp.experts.down_proj"),
@@ -133,14 +133,18 @@ class _Model:
 
     def _plan(self) -> Iterator[_Written]:
         ordered = sorted(self._held, key=lambda key: (self._held[key].file, self._held[key].begin))
-        experts: dict[str, list[str]] = {}
+        experts: dict[str, dict[int, str]] = {}
         for key in ordered:
-            if _EXPERT.search(key):
-                experts.setdefault(_EXPERT.sub(".experts.", key), []).append(key)
-                continue
-            yield from self._of_one(key, self._held[key])
-        for merged, keys in experts.items():
-            yield self._stacked(merged, sorted(keys, key=_expert))
+            if found := _EXPERT.search(key):
+                experts.setdefault(_EXPERT.sub(".experts.", key), {})[int(found[1])] = key
+            else:
+                yield from self._of_one(key, self._held[key])
+        for merged, numbered in experts.items():
+            named = merged
+            for old, new in _RENAMED:
+                named = named.replace(old, new)
+            keys = tuple(numbered[number] for number in sorted(numbered))
+            yield _Written(self._name(named), keys, None, (len(keys), *self._held[keys[0]].shape))
         embedding = embedding_of(self._held)
         if self._family.output == "always" and self._tied and embedding is not None:
             yield _Written(_OUTPUT[1], (embedding,), None, self._held[embedding].shape)
@@ -156,11 +160,6 @@ class _Model:
         name = self._name(key)
         shape = (tensor.shape[0], tensor.shape[-1]) if name.endswith("shortconv.conv.weight") else tensor.shape
         yield _Written(name, (key,), None, shape)
-
-    def _stacked(self, merged: str, keys: list[str]) -> _Written:
-        for old, new in _RENAMED:
-            merged = merged.replace(old, new)
-        return _Written(self._name(merged), tuple(keys), None, (len(keys), *self._held[keys[0]].shape))
 
     def _name(self, key: str) -> str:
         # A tensor of all experts may have no ``.weight`` behind its name.
@@ -208,9 +207,3 @@ class _Model:
 @lru_cache(maxsize=1)
 def _opened(file: Path) -> Any:
     return safe_open(file, framework="pt")
-
-
-def _expert(key: str) -> int:
-    found = _EXPERT.search(key)
-    assert found is not None
-    return int(re.sub(r"\D", "", found[0]))

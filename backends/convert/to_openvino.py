@@ -31,7 +31,9 @@ def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any
     """
     _refuse_unknown(source)
     refuse_incomplete()
-    _trace_once()
+    # torch checks a trace by a second one and computes the inputs three times more: a third of a conversion's time.
+    # All that it can find is a model that draws random numbers; the exporter leaves it out for some architectures.
+    exporter.allow_skip_tracing_check = lambda *_: True
     calibrated = options.get("calibrated")
     exported = output.parent / "exported" if calibrated else output
     sys.argv = ["optimum-cli", "export", "openvino", "--model", source, *options["arguments"], str(exported)]
@@ -41,15 +43,6 @@ def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any
     if calibrated:
         _compress(exported, output, calibrated, [Path(file).read_text("utf-8") for file in options["corpus"]])
     return weights_of(output / f"{_MODEL}.xml")
-
-
-def _trace_once() -> None:
-    """Leave out torch's check of a trace, as the exporter does for some architectures.
-
-    It traces the model a second time and computes the same inputs three times more, which takes a third of a
-    conversion's time. All that it can find is a model that draws random numbers.
-    """
-    exporter.allow_skip_tracing_check = lambda *_: True
 
 
 def _refuse_unknown(source: str) -> None:

@@ -105,27 +105,19 @@ def pieces(tokenizer: Any, limit: int) -> list[str | None]:
     return [read(known[index]) if index in known else None for index in range(limit)]
 
 
-def _byte_letters() -> dict[str, int]:
-    """Letter -> the byte that it stands for in a byte-level vocabulary, as GPT-2's tokenizer began it."""
-    themselves = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    others = [byte for byte in range(256) if byte not in themselves]
-    return {chr(byte): byte for byte in themselves} | {chr(256 + place): byte for place, byte in enumerate(others)}
-
-
-_BYTE_LETTERS = _byte_letters()
+_THEMSELVES = (*range(33, 127), *range(161, 173), *range(174, 256))
+_OTHERS = (byte for byte in range(256) if byte not in _THEMSELVES)
+_BYTE_LETTERS = {chr(byte): byte for byte in _THEMSELVES} | {chr(256 + n): byte for n, byte in enumerate(_OTHERS)}
+"""Letter -> the byte that it stands for in a byte-level vocabulary, as GPT-2's tokenizer began it."""
 
 
 def _of_byte_level(token: str) -> str:
     # A token that was added to the vocabulary, a run of spaces for one, is spelled as it is.
     if any(letter not in _BYTE_LETTERS for letter in token):
         return token
-    return _as_text(bytes(_BYTE_LETTERS[letter] for letter in token))
+    return bytes(_BYTE_LETTERS[letter] for letter in token).decode("utf-8", "backslashreplace")
 
 
 def _of_sentence_piece(token: str) -> str:
     byte = re.fullmatch("<0x([0-9A-F]{2})>", token)
-    return _as_text(bytes.fromhex(byte[1])) if byte else token.replace("\u2581", " ")
-
-
-def _as_text(data: bytes) -> str:
-    return data.decode("utf-8", "backslashreplace")
+    return bytes.fromhex(byte[1]).decode("utf-8", "backslashreplace") if byte else token.replace("\u2581", " ")

@@ -72,8 +72,13 @@ def score_load(
         refused = {**failure(load, error, started), **_of_text(longest)}
         return [refused, *rows] if any(row["status"] == "ok" for row in rows) else rows
     by_name = {text.name: text for text in texts}
-    rows = [_row(by_name[one["name"]], one, reference) for one in scored]
-    return [{**row, **_of(load, started), "status": "ok"} for row in rows]
+    rows = []
+    for one in scored:
+        known = {name: one[name] or None for name in _SCORED}
+        compared = reference.name if reference is not None and known["reference_log_probs"] is not None else None
+        of_text = {**_of_text(by_name[one["name"]]), **known, "reference": compared}
+        rows.append({**of_text, **_of(load, started), "status": "ok"})
+    return rows
 
 
 def failure(load: Load, error: WorkerError, started: Moment) -> Row:
@@ -130,23 +135,16 @@ def _of_text(text: Text) -> Row:
     }
 
 
-def _row(text: Text, scored: Mapping[str, Any], reference: Reference | None) -> Row:
-    known = {name: scored[name] or None for name in _SCORED}
-    compared = reference is not None and known["reference_log_probs"] is not None
-    return {**_of_text(text), **known, "reference": reference.name if reference is not None and compared else None}
-
-
 NEW_TOKENS = 4
 """A prefill and some decode steps; further steps have the same nodes."""
 
 
-def profile_load(load: Load, load_plan: LoadPlan, facts: RunFacts, scratch: Path, prompt: Prompt) -> Placement | None:
+def profile_load(load: Load, plan: LoadPlan, facts: RunFacts, scratch: Path, prompt: Prompt) -> Placement | None:
     """Where the stack's own profile places ``load``; ``None`` where it has none, or nothing can be loaded.
 
     A failed pass does not fail the load: the placement then says why there is no profile.
     """
-    plan, profiled = load_plan, BACKENDS[load.backend].profiled
-    if load.device.partition(".")[0] not in profiled or plan.error is not None:
+    if family(load.device) not in BACKENDS[load.backend].profiled or plan.error is not None:
         return None
     model = (plan.path, load.device, load.precision, facts.threads, load.options)
     try:

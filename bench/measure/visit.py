@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -175,12 +176,19 @@ class Visit:
         series: _Series = []
         warm = False
         try:
-            self._warm_up(cell, attempt, series)
+            ask = partial(self._turn, cell, attempt, series, warmup=True)
+            count, settled = warm_up(ask, self.options.warmups, self.options.max_warmups)
+            # One warm-up or none was asked for, and shows nothing.
+            if count > 1 and not settled:
+                self.facts.unsettled(cell.key, attempt.load_id, self.planned.block, count)
             warm = True
             for ordinal in range(self.options.repeats):
                 self._turn(cell, attempt, series, ordinal, warmup=False)
         except WorkerError as error:
-            self._bury(attempt, error)
+            # A worker that answered with an error can go on; one that died or was stopped cannot.
+            if attempt.worker is not None and not attempt.worker.alive:
+                attempt.error, self._attempt = error, None
+                self._end(attempt)
             # What crashed in a timed generation is not measured again. Else the row of the load alone has the reason.
             if warm or not self._tries_again(attempt, error):
                 block, timed = self.planned.block, _place(series, warmup=False)
@@ -191,15 +199,6 @@ class Visit:
         finally:
             self.writer.rows("generations", series)
         return self.measure(cell)
-
-    def _warm_up(self, cell: Cell, attempt: Attempt, series: _Series) -> None:
-        def ask(ordinal: int) -> Generated:
-            return self._turn(cell, attempt, series, ordinal, warmup=True)
-
-        count, settled = warm_up(ask, self.options.warmups, self.options.max_warmups)
-        # One warm-up or none was asked for, and shows nothing.
-        if count > 1 and not settled:
-            self.facts.unsettled(cell.key, attempt.load_id, self.planned.block, count)
 
     def _turn(self, cell: Cell, attempt: Attempt, series: _Series, ordinal: int, *, warmup: bool) -> Generated:
         prompts = [self.prompts[key] for key in prompt_keys(self.options, cell, ordinal)]
@@ -220,9 +219,19 @@ class Visit:
         ask: Ask,
         warmup: bool,
     ) -> Generated:
+        worker, gauges = attempt.worker, attempt.gauges
+        assert worker is not None
+        assert gauges is not None
         started_at = datetime.now(UTC)
         prompts = [prompt.beginning(asked.prompt_tokens) for prompt in prompts]
-        generated = self._generate(attempt, prompts, asked.new_tokens)
+        ids = [prompt.ids for prompt in prompts]
+        generated = worker.generate(ids, asked.new_tokens, gauges.begin, gauges.end)
+        attempt.gauged = gauges.gauged
+        attempt.memory = memory_of(worker.pid)
+        gauges.read_device_memory()
+        if attempt.first_generation_s is None:
+            attempt.first_generation_s = generated.total_ns / 1e9
+            attempt.first_request = (len(ids[0]), asked.new_tokens, len(ids))
         attempt.counters.add(generated.cpu_time_ns, attempt.gauged.busy, warmup=warmup)
         if not warmup:
             self._refuse_fallback(attempt)
@@ -231,27 +240,6 @@ class Visit:
         if self.facts.stopping():
             raise Interrupted
         return generated
-
-    def _generate(self, attempt: Attempt, prompts: Sequence[Prompt], new_tokens: int) -> Generated:
-        assert attempt.worker is not None
-        assert attempt.gauges is not None
-        gauges = attempt.gauges
-        ids = [prompt.ids for prompt in prompts]
-        generated = attempt.worker.generate(ids, new_tokens, gauges.begin, gauges.end)
-        attempt.gauged = gauges.gauged
-        attempt.memory = memory_of(attempt.worker.pid)
-        gauges.read_device_memory()
-        if attempt.first_generation_s is None:
-            attempt.first_generation_s = generated.total_ns / 1e9
-            attempt.first_request = (len(prompts[0].ids), new_tokens, len(prompts))
-        return generated
-
-    def _bury(self, attempt: Attempt, error: WorkerError) -> None:
-        # A worker that answered with an error can go on; one that died or was stopped cannot.
-        assert attempt.worker is not None
-        if not attempt.worker.alive:
-            attempt.error, self._attempt = error, None
-            self._end(attempt)
 
     def _end(self, attempt: Attempt) -> None:
         worker = attempt.worker

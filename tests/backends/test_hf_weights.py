@@ -54,6 +54,43 @@ def test_only_the_files_that_the_index_names_are_the_model(sharded: Path, stray:
     assert names(source_files(sharded)) == ["config.json", *SHARDS, "model.safetensors.index.json"]
 
 
+@pytest.mark.parametrize("index", [[], "x", {}, {"weight_map": []}, {"weight_map": None}])
+def test_an_index_that_places_nothing_is_named(tmp_path: Path, index: object) -> None:
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index), "utf-8")
+    with pytest.raises(NotWholeError, match=r"model\.safetensors\.index\.json does not say where the weights are"):
+        stored_tensors(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("header", "why"),
+    [
+        (b"[]", "names no tensors"),
+        (b"null", "names no tensors"),
+        (b'{"a": 1}', "does not say what the tensor 'a' is"),
+        (b'{"a": {}}', "does not say what the tensor 'a' is"),
+        (b'{"a": {"dtype": [], "shape": [1], "data_offsets": [0, 4]}}', "which cannot be"),
+        (b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": null}}', "does not say what the tensor 'a' is"),
+    ],
+)
+def test_a_header_that_describes_no_tensors_is_named(tmp_path: Path, header: bytes, why: str) -> None:
+    (tmp_path / SINGLE).write_bytes(len(header).to_bytes(8, "little") + header + bytes(16))
+    with pytest.raises(ValueError, match=rf"model\.safetensors .*{why}"):
+        stored_tensors(tmp_path)
+
+
+@pytest.mark.parametrize("data", [b"", b"1234", bytes(8)])
+def test_a_file_that_ends_in_its_header_is_named(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / SINGLE).write_bytes(data)
+    with pytest.raises(ValueError, match=r"model\.safetensors is no safetensors file"):
+        stored_tensors(tmp_path)
+
+
+def test_a_configuration_without_settings_is_told(single: Path) -> None:
+    (single / "config.json").write_text("[]", "utf-8")
+    with pytest.raises(ValueError, match=r"config\.json has no settings"):
+        quantization_of(single)
+
+
 def test_a_single_file_is_the_model_whatever_lies_beside_it(single: Path) -> None:
     write_weights(single / "consolidated.safetensors", {"layers.0.w1": np.ones((4, 4))})
     assert names(weight_files(single)) == [SINGLE]

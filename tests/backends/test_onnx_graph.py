@@ -60,6 +60,13 @@ def test_block_sizes_are_gathered(tmp_path: Path) -> None:
     assert read.block_sizes == {32, 128}
 
 
+def test_blocks_of_a_quantized_embedding_are_none_of_the_products(tmp_path: Path) -> None:
+    embedding = node("GatherBlockQuantized", block_size=16)
+    read = facts(tmp_path, model(embedding, node("MatMulBnb4", block_size=64), node("MatMulNBits", block_size=32)))
+
+    assert read.block_sizes == {32}
+
+
 def test_weights_between_the_nodes_are_passed_over(tmp_path: Path) -> None:
     weights = part(5, bytes(range(256)) * 100)
 

@@ -10,8 +10,8 @@ import pytest
 
 from backends.contract import BackendError, DeviceUnavailableError, LoadOptions
 from backends.openvino_config import (
-    BlobCache,
     NpuShapes,
+    Setup,
     activation_quantization,
     adapter_of,
     as_text,
@@ -26,7 +26,7 @@ from backends.openvino_config import (
 )
 from backends.table import BACKENDS
 
-NO_CACHE = BlobCache(None)
+NO_CACHE = ""
 
 
 def options(device: str, threads: int | None = 4, **given: Any) -> LoadOptions:
@@ -235,26 +235,28 @@ def run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_without_a_cache_nothing_is_kept(run_folder: Path) -> None:
-    cache = BlobCache.for_load(options("CPU"), run_folder / "model", "CPU")
-    assert (cache.setting, cache.outcome()) == ("", "none")
+    setup = Setup.of(run_folder / "model", "CPU", options("CPU"))
+    assert (setup.properties["CACHE_DIR"], setup.compile_cache()) == ("", "none")
 
 
 def test_a_cache_is_cold_and_then_a_hit(run_folder: Path) -> None:
     given = options("CPU", compile_cache="on")
-    first = BlobCache.for_load(given, run_folder / "model", "CPU")
-    Path(first.setting).mkdir(parents=True)
-    (Path(first.setting) / "1.blob").touch()
-    second = BlobCache.for_load(given, run_folder / "model", "CPU")
-    assert (first.outcome(), second.outcome()) == ("cold", "hit")
+    first = Setup.of(run_folder / "model", "CPU", given)
+    folder = Path(first.properties["CACHE_DIR"])
+    folder.mkdir(parents=True)
+    (folder / "1.blob").touch()
+    second = Setup.of(run_folder / "model", "CPU", given)
+    assert (first.compile_cache(), second.compile_cache()) == ("cold", "hit")
 
 
 def test_a_cache_that_stays_empty_tells_nothing(run_folder: Path) -> None:
-    assert BlobCache.for_load(options("CPU", compile_cache="on"), run_folder / "model", "CPU").outcome() == "unknown"
+    setup = Setup.of(run_folder / "model", "CPU", options("CPU", compile_cache="on"))
+    assert setup.compile_cache() == "unknown"
 
 
 def test_each_device_has_a_cache_of_its_own(run_folder: Path) -> None:
     given = options("CPU", compile_cache="on")
-    folders = {BlobCache.for_load(given, run_folder / "model", device).setting for device in ("CPU", "GPU")}
+    folders = {Setup.of(run_folder / "model", device, given).properties["CACHE_DIR"] for device in ("CPU", "GPU")}
     assert len(folders) == 2
 
 

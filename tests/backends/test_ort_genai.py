@@ -328,14 +328,17 @@ def test_a_cache_without_a_window_of_its_own_is_as_long_as_the_request(
     assert "attention window" not in session.evidence().note
 
 
-def test_a_profile_says_where_the_nodes_ran(adapter: ModuleType, told: GenAI, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("device", "provider"), [("CPU", "CPUExecutionProvider"), ("OPENVINO.CPU", "OpenVINOExecutionProvider")]
+)
+def test_a_profile_says_where_the_nodes_ran_and_which_provider_is_the_devices(
+    adapter: ModuleType, told: GenAI, tmp_path: Path, device: str, provider: str
+) -> None:
     told.nodes = (("MatMul", "CPUExecutionProvider"), ("fused", "OpenVINOExecutionProvider"))
-    stack = backend(adapter, "OPENVINO.CPU")
+    shares = {"CPUExecutionProvider": 0.5, "OpenVINOExecutionProvider": 0.5}
+    profiled = backend(adapter, "OPENVINO.CPU").profile(artifact(tmp_path), device, LoadOptions("int4"), [1, 2], 2)
 
-    assert stack.profile(artifact(tmp_path), "OPENVINO.CPU", LoadOptions("int4"), [1, 2], 2) == {
-        "CPUExecutionProvider": 0.5,
-        "OpenVINOExecutionProvider": 0.5,
-    }
+    assert profiled == (provider, shares)
 
 
 def test_a_profile_leaves_no_file_behind(adapter: ModuleType, told: GenAI, tmp_path: Path) -> None:
@@ -386,14 +389,6 @@ def test_a_score_that_the_stack_cannot_give_is_an_error_of_ours(
 
     with pytest.raises(BackendError, match=r"could not score: no memory$"):
         list(backend(adapter).score(artifact(tmp_path), "CPU", LoadOptions("int4"), [Text("a", (1, 2))]))
-
-
-@pytest.mark.parametrize(
-    ("device", "provider"),
-    [("CPU", "CPUExecutionProvider"), ("OPENVINO.GPU", "OpenVINOExecutionProvider"), ("WINML", "DmlExecutionProvider")],
-)
-def test_a_profile_knows_a_device_by_its_provider(adapter: ModuleType, device: str, provider: str) -> None:
-    assert backend(adapter).provider_for(device) == provider
 
 
 # A generator that is kept

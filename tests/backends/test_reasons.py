@@ -115,6 +115,12 @@ def test_an_error_without_words_is_told_by_its_type() -> None:
     assert one_line(MemoryError()) == "MemoryError"
 
 
+def test_a_long_paragraph_of_advice_comes_to_an_end() -> None:
+    before = time.process_time()
+    assert in_one_line("It fails (" + "pip install x\n" * 30_000).startswith("It fails (pip install x")
+    assert time.process_time() - before < 5
+
+
 @pytest.mark.parametrize("quoted", ["x", "x/", "1,", "Check '"])
 def test_what_an_error_quotes_may_be_long(quoted: str) -> None:
     """A file of megabytes without a space, or what a stranger named so: the reason is not looked for minutes long."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -103,3 +104,10 @@ def test_the_list_of_modules_takes_no_room_of_what_is_kept() -> None:
 @pytest.mark.parametrize("case", RECORDED.values(), ids=RECORDED)
 def test_of_workers_that_died_the_cause_is_told_in_a_line(case: dict[str, str]) -> None:
     assert last_words(case["printed"]) == case["words"]
+
+
+def test_a_line_of_brackets_comes_to_an_end() -> None:
+    line = "(" * 60_000
+    before = time.process_time()
+    assert (last_words(f"{line}\n/lib/libx.so(f(int)+0x12) [0x7f00]") or "").startswith("(((")
+    assert time.process_time() - before < 5

@@ -145,7 +145,7 @@ def many_prompts(prompt_book: PromptBook) -> Sequence[Ids]:
 @pytest.fixture(scope="session")
 def long_prompts(spec_book: PromptBook) -> Sequence[Ids]:
     """Prompts of 128 ids, of which no two begin alike: long enough for a repeat from a cache to stand out."""
-    return _prompts(spec_book, 128, 4)
+    return _prompts(spec_book, 128, 24)
 
 
 def _prompts(book: PromptBook, length: int, count: int) -> Sequence[Ids]:

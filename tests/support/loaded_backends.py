@@ -110,7 +110,9 @@ _NOT_ELSEWHERE = {
 
 def cases(backends: Mapping[str, BackendSpec]) -> tuple[Case, ...]:
     """Every backend on the devices that its entry says it is tested on."""
-    plain = [Case(name, device) for name, spec in backends.items() for device in spec.contract_devices]
+    plain = [
+        Case(name, device) for name, spec in backends.items() for device in (*spec.tested_on, *spec.tested_if_installed)
+    ]
     return tuple(_NOT_ELSEWHERE.get(case.label, case) for case in plain)
 
 
@@ -146,11 +148,6 @@ class LoadedBackend:
     def continuation(self, prompt: Sequence[int], new_tokens: int) -> list[int]:
         """The ids that one prompt is continued by."""
         return [row[0] for row in self.worker.generate([prompt], new_tokens).token_ids]
-
-    def repeat_over_first(self, prompt: Sequence[int]) -> float:
-        """Time to first token of a second ask, over that of the first."""
-        first = self.worker.generate([prompt], 1).ttft_ns
-        return self.worker.generate([prompt], 1).ttft_ns / first
 
 
 REMEDY = "`nox -s tests` makes it and hands it on"

@@ -40,6 +40,18 @@ print(json.dumps(said))
 """
 
 
+PAIRS = """
+import json, time
+from backends.convert.gguf_tokenizer import _pairs
+
+long = [letter * 60_000 for letter in "cdefghijklmnopqrstuvwxyz"]
+vocabulary = {token: index for index, token in enumerate(["a", "b", "ab", "ba", "aba", "", *long])}
+before = time.process_time()
+found = list(_pairs(vocabulary))
+print(json.dumps({"pairs": found, "seconds": time.process_time() - before}))
+"""
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("vocabularies")
@@ -104,3 +116,9 @@ def test_a_file_without_a_vocabulary_asks_for_one_beside_it(trained: dict[str, o
     assert "has no tokenizer" in str(said["nothing"]["refused"])
     assert "put the tokenizer.json of the model into the file's folder" in str(said["nothing"]["refused"])
     assert said["only-beside"]["ids"] == trained["qwen2"]
+
+
+def test_long_tokens_of_a_stranger_are_cut_where_tokens_end_alone(conversion_python: str) -> None:
+    found = told(conversion_python, "-c", PAIRS)
+    assert found["pairs"] == [["a", "b"], ["b", "a"], ["a", "ba"], ["ab", "a"]]
+    assert found["seconds"] < 5

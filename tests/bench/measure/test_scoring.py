@@ -205,9 +205,7 @@ PROFILE = """
     def profile(self, artifact, device, options, prompt, new_tokens):
         if options.precision == "int8":
             raise UnsupportedError("no profile of int8")
-        return {"Cpu": 0.25, "Dml": 0.75}
-    def provider_for(self, device):
-        return "Dml"
+        return "Dml", {"Cpu": 0.25, "Dml": 0.75}
 """
 PROMPT = Prompt((1, 2, 3), "3/0/0/0", "d", "chat")
 HERE = LoadPlan(Venv(sys.executable))

@@ -357,14 +357,14 @@ def test_a_stop_finishes_the_generation_under_way_and_keeps_it(kit: MakeKit) -> 
 def test_what_was_measured_is_kept_when_a_later_repeat_fails(kit: MakeKit) -> None:
     one = kit()
     answers = iter([None, None])
-    worker_generate = one.visit._generate
+    ask_once = one.visit._one
 
-    def second_fails(*given: Any) -> Any:
+    def second_fails(*given: Any, **how: Any) -> Any:
         if next(answers, "fail") == "fail":
             raise WorkerFailed("no more")
-        return worker_generate(*given)
+        return ask_once(*given, **how)
 
-    one.visit._generate = second_fails
+    one.visit._one = second_fails
     one.measure(8)
     found = [(row["warmup"], row["iteration"], row["status"]) for row in one.rows("generations")]
     assert found == [(True, 0, "ok"), (False, 0, "ok"), (False, 1, "failed")]
