@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from bench.analyse.change_points import ChangePoint, change_points
-from bench.analyse.conditions import changes, recorded_at, venv_of
+from bench.analyse.conditions import changes, recorded_at, stack_of
 from bench.analyse.grouping import group_by
 from bench.analyse.interval import run_spread
 from bench.analyse.machine_runs import MachineRun
 from bench.analyse.quality import Quality, over_texts
-from bench.analyse.results import CellResult, LoadResult, Measured
+from bench.analyse.results import CellResult, LoadResult
 from bench.analyse.run_noise import Reading
 from bench.analyse.timeline import (
     Drift,
@@ -48,12 +48,17 @@ def build_history(read: Iterable[MachineRun], threshold: float, metrics: Sequenc
         for cell in run.analysis.cells
     ]
     series = [one for metric in metrics for one in _series_of(cells, metric, runs)]
-    calls = _calls(series, threshold)
+    # All are judged together; those of a metric may have something in common.
+    groups: dict[str, dict[str, list[Reading]]] = {}
+    for number, one in enumerate(series):
+        groups.setdefault(one.metric, {})[str(number)] = _readings(one)
+    found = change_points(groups, threshold)
+    calls = [found[one.metric][str(number)] for number, one in enumerate(series)]
     gaps = _gathered(dict(_possible_gaps(series, calls)))
     turns = {gap: number for number, gap in enumerate(sorted(set(gaps.values())))}
     shifted = tuple(
-        _with_shifts(one, {call: gaps.get((number, call.index)) for call in found}, turns)
-        for number, (one, found) in enumerate(zip(series, calls, strict=True))
+        _with_shifts(one, {call: gaps.get((number, call.index)) for call in own}, turns)
+        for number, (one, own) in enumerate(zip(series, calls, strict=True))
     )
     return History(
         runs=runs,
@@ -61,7 +66,7 @@ def build_history(read: Iterable[MachineRun], threshold: float, metrics: Sequenc
         turns=tuple(_turn(number, runs, shifted) for number in turns.values()),
         drifts=tuple(drift for number, one in enumerate(shifted) for drift in _drifts(number, one)),
         threshold=threshold,
-        qualities=tuple(quality_series(runs)),
+        qualities=tuple(_quality_series(runs)),
     )
 
 
@@ -78,7 +83,12 @@ def _with_prompt_sets(runs: Iterable[MachineRun]) -> Iterator[MachineRun]:
 
 def _prompt_set(known: list[dict[str, str]], asked: Mapping[str, str]) -> int:
     """The number of the set that ``asked`` belongs to, from 1; a new one is added to ``known``."""
-    place = next((place for place, one in enumerate(known) if _mostly_alike(one, asked)), None)
+
+    def mostly_alike(one: Mapping[str, str]) -> bool:
+        shared = one.keys() & asked.keys()
+        return 2 * sum(one[name] == asked[name] for name in shared) > len(shared)
+
+    place = next((place for place, one in enumerate(known) if mostly_alike(one)), None)
     if place is None:
         # A run that shares no name with the newest set cannot be distinguished from it.
         if not known or known[-1].keys() & asked.keys():
@@ -86,11 +96,6 @@ def _prompt_set(known: list[dict[str, str]], asked: Mapping[str, str]) -> int:
         place = len(known) - 1
     known[place] = {**asked, **known[place]}
     return place + 1
-
-
-def _mostly_alike(known: Mapping[str, str], asked: Mapping[str, str]) -> bool:
-    shared = known.keys() & asked.keys()
-    return 2 * sum(known[name] == asked[name] for name in shared) > len(shared)
 
 
 def _model(run: MachineRun) -> str:
@@ -105,22 +110,12 @@ def _series_of(cells: Sequence[_Cell], metric: str, runs: Sequence[MachineRun]) 
     measured = [(number, cell, found, one) for number, cell, one in cells if (found := getattr(cell, metric))]
     for identity, group in group_by(measured, lambda one: one[-1]).items():
         newest, cell, *_ = group[-1]
-        points = tuple(_point(number, found) for number, _, found, _ in group)
+        spreads = (run_spread(list(found.by_block.values())) for _, _, found, _ in group)
+        points = tuple(
+            Point(number, found.estimate, spread.variance if spread else None)
+            for (number, _, found, _), spread in zip(group, spreads, strict=True)
+        )
         yield Series(identity, cell, runs[newest].model, metric, points)
-
-
-def _point(run: int, measured: Measured) -> Point:
-    spread = run_spread(list(measured.by_block.values()))
-    return Point(run, measured.estimate, spread.variance if spread else None)
-
-
-def _calls(series: Sequence[Series], threshold: float) -> list[tuple[ChangePoint, ...]]:
-    """The change points of each series, all judged together; those of a metric may have something in common."""
-    groups: dict[str, dict[str, list[Reading]]] = {}
-    for number, one in enumerate(series):
-        groups.setdefault(one.metric, {})[str(number)] = _readings(one)
-    found = change_points(groups, threshold)
-    return [found[one.metric][str(number)] for number, one in enumerate(series)]
 
 
 def _readings(one: Series) -> list[Reading]:
@@ -226,13 +221,7 @@ def _turn(number: int, runs: Sequence[MachineRun], series: Sequence[Series]) -> 
     )
     loads = [series[place].cell.load for place in there]
     differing = (change for low, high in sorted(sides) for change in changes(runs[low].facts, runs[high].facts))
-    return Turn(before, after, moves, _venvs(loads, runs[after]), tuple(dict.fromkeys(differing)))
-
-
-def _venvs(loads: Iterable[LoadResult], run: MachineRun) -> tuple[str, ...]:
-    """What changes of packages and variables that concern ``loads`` have as their backend."""
-    found = ({load.backend, venv_of(run.analysis.record, load)} for load in loads)
-    return tuple(sorted(set().union(*found)))
+    return Turn(before, after, moves, tuple(sorted({*map(stack_of, loads)})), tuple(dict.fromkeys(differing)))
 
 
 ROUNDING = 1e-3
@@ -241,19 +230,19 @@ ROUNDING = 1e-3
 _Point = tuple[int, LoadResult, Quality]
 
 
-def quality_series(runs: Sequence[MachineRun]) -> Iterator[QualitySeries]:
+def _quality_series(runs: Sequence[MachineRun]) -> Iterator[QualitySeries]:
     """A series for each load that was scored, or found broken; those of variants are not part of a history.
 
     Perplexities of fixed texts do not vary from run to run as latencies do, so that no change point has to be looked
     for: every step beyond :data:`ROUNDING` is one.
     """
-    groups: dict[Identity, list[_Point]] = {}
-    for number, run in enumerate(runs):
-        for load in run.analysis.loads:
-            found = load.quality
-            if found and not load.variant and (found.by_text or found.verdict == "broken"):
-                groups.setdefault(_identity(run, load.load_key, load), []).append((number, load, found))
-    for identity, own in groups.items():
+    known = [
+        (number, load, load.quality)
+        for number, run in enumerate(runs)
+        for load in run.analysis.loads
+        if load.quality and not load.variant and (load.quality.by_text or load.quality.verdict == "broken")
+    ]
+    for identity, own in group_by(known, lambda one: _identity(runs[one[0]], one[1].load_key, one[1])).items():
         newest, load, _ = own[-1]
         yield QualitySeries(
             identity,
@@ -277,6 +266,6 @@ def _steps(runs: Sequence[MachineRun], before: _Point, after: _Point) -> Iterato
             ratio=ratio,
             verdicts=(there.verdict, here.verdict),
             same_artifact=None if None in digests else digests[0] == digests[1],
-            venvs=_venvs([new], runs[high]),
+            venvs=(stack_of(new),),
             changes=changes(runs[low].facts, runs[high].facts),
         )

@@ -382,8 +382,10 @@ def _gradual(logs: Any, bounds: Sequence[int], steps: Sequence[float]) -> set[in
         stairs = bounds[indices[0] : indices[-1] + 3]
         values = logs[stairs[0] : stairs[-1]]
         flat = sum(left_over(logs[low:high]) for low, high in itertools.pairwise(stairs))
+        places = np.arange(len(values)) - (len(values) - 1) / 2
+        off_line = left_over(values) - float((places * values).sum()) ** 2 / float((places**2).sum())
         costs = (2 * len(indices) + 1 - 2) * math.log(len(values))
-        if len(values) * math.log(max(_off_line(values), NOTHING) / max(flat, NOTHING)) < costs:
+        if len(values) * math.log(max(off_line, NOTHING) / max(flat, NOTHING)) < costs:
             found |= set(stairs[1:-1])
     return found
 
@@ -394,9 +396,3 @@ def _around(values: Any, start: int, at: int) -> tuple[int, ...]:
     squares = np.maximum(squares, NOTHING)
     as_good = np.flatnonzero(len(values) * np.log(squares / squares[at - start - 1]) <= _AS_GOOD)
     return tuple(sorted({start + 1 + int(k) for k in as_good} | {at}))
-
-
-def _off_line(values: Any) -> float:
-    """What a straight line leaves over of the sum of squares."""
-    places = np.arange(len(values)) - (len(values) - 1) / 2
-    return left_over(values) - float((places * values).sum()) ** 2 / float((places**2).sum())

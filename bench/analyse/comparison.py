@@ -1,9 +1,9 @@
 """Runs or variants compared with a base: per cell and metric a ratio with its interval, and a verdict."""
 
-import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import zip_longest
 from typing import Any, TypeVar
 
@@ -11,7 +11,7 @@ from bench.analyse.conditions import Change, Mismatch, recorded, run_changes, ru
 from bench.analyse.interval import Contrast, against_runs, between_runs, both, claim, correlation_over, holm, paired
 from bench.analyse.quality_change import QUALITY_TOLERANCE, QualityChange, quality_changes
 from bench.analyse.results import AskedCell, CellResult, LoadResult, Measured, RunAnalysis
-from bench.analyse.variation import Spread, Variation
+from bench.analyse.variation import Variation
 from bench.metrics import COMPARED
 
 VERDICTS = ("slower", "faster", "same", "inconclusive")
@@ -119,10 +119,6 @@ class Comparison:
     def differences(self) -> tuple[Difference, ...]:
         return tuple(one for head in self.heads for one in head.differences)
 
-    @property
-    def qualities(self) -> tuple[QualityChange, ...]:
-        return tuple(one for head in self.heads for one in head.qualities)
-
 
 Pairs = Sequence[tuple[CellResult, CellResult]]
 _Paired = TypeVar("_Paired", CellResult, LoadResult)
@@ -147,18 +143,17 @@ def compare(
 def _head(base: RunAnalysis, head: RunAnalysis, threshold: float, known: Variation | None, tolerance: float) -> Head:
     pairs, only_base, only_head = matched(base.cells, head.cells, lambda cell: cell.cell_key)
 
+    def by_block(metric: str) -> Iterator[Mapping[int, float]]:
+        found: Iterator[Measured | None] = (getattr(cell, metric) for pair in pairs for cell in pair)
+        return (one.by_block for one in found if one is not None)
+
     # One cell alone tells too little of how alike its neighbouring blocks are.
-    alike = {metric: correlation_over(_block_medians(metric, pairs)) for metric in COMPARED}
-
-    def contrasted(metric: str, there: CellResult, here: CellResult) -> Difference | None:
-        spread = known.of(here, metric) if known else None
-        return _between_runs(metric, getattr(there, metric), getattr(here, metric), spread, alike[metric])
-
+    alike = {metric: correlation_over(by_block(metric)) for metric in COMPARED}
     informed = known is not None and any(known.of(here, metric) for _, here in pairs for metric in COMPARED)
     return Head(
         run=head,
         name=run_id(head),
-        cells=judged(pairs, contrasted, threshold),
+        cells=judged(pairs, partial(_between_runs, known=known, alike=alike), threshold),
         only_base=only_base,
         only_head=only_head,
         mismatches=run_mismatches(base, head),
@@ -172,22 +167,19 @@ def compare_variants(run: RunAnalysis, threshold: float, tolerance: float = QUAL
     """Compare variant ``b`` of a run with its variant ``a``, paired by block; thresholds as of :func:`compare`."""
     base, head = (_side(run, variant) for variant in "ab")
     pairs, only_base, only_head = matched(base.cells, head.cells, without_variant)
-
-    def contrasted(metric: str, there: CellResult, here: CellResult) -> Difference | None:
-        return _within_run(metric, getattr(there, metric), getattr(here, metric))
-
-    names = (run.record.get("plan") or {}).get("variants") or {}
+    specs = (run.record.get("plan") or {}).get("variants") or {}
+    names = [f"{side}: {(specs.get(side) or {}).get('spec') or f'variant {side}'}" for side in "ab"]
     found = Head(
         run=head,
-        name=_spec(names, "b"),
-        cells=judged(pairs, contrasted, threshold),
+        name=names[1],
+        cells=judged(pairs, _within_run, threshold),
         only_base=only_base,
         only_head=only_head,
         mismatches=(),
         changes=variant_changes(run),
         qualities=quality_changes(matched(base.loads, head.loads, _load_without_variant)[0], pairs, tolerance),
     )
-    return Comparison((base,), (_spec(names, "a"),), (found,), True, threshold, tolerance)
+    return Comparison((base,), (names[0],), (found,), True, threshold, tolerance)
 
 
 def run_id(run: RunAnalysis) -> str:
@@ -198,10 +190,6 @@ def run_id(run: RunAnalysis) -> str:
 def has_variants(run: RunAnalysis) -> bool:
     """Whether a run measured two variants side by side."""
     return {"a", "b"} <= {load.variant for load in run.loads}
-
-
-def _spec(names: Mapping[str, Mapping[str, str]], variant: str) -> str:
-    return f"{variant}: {(names.get(variant) or {}).get('spec') or 'variant ' + variant}"
 
 
 def _side(run: RunAnalysis, variant: str) -> RunAnalysis:
@@ -248,37 +236,34 @@ def _keyed(found: Iterable[_Paired], key: Callable[[_Paired], str]) -> dict[tupl
     return keyed
 
 
-def _block_medians(metric: str, pairs: Pairs) -> Iterator[Mapping[int, float]]:
-    for cell in itertools.chain.from_iterable(pairs):
-        measured: Measured | None = getattr(cell, metric)
-        if measured is not None:
-            yield measured.by_block
-
-
 def _between_runs(
-    metric: str, base: Measured | None, head: Measured | None, spread: Spread | None, alike: float
+    metric: str, base: CellResult, head: CellResult, known: Variation | None, alike: Mapping[str, float]
 ) -> Difference | None:
-    if base is None or head is None or (blocks := between_runs(head.by_block, base.by_block, alike)) is None:
+    there: Measured | None = getattr(base, metric)
+    here: Measured | None = getattr(head, metric)
+    if not there or not here or (blocks := between_runs(here.by_block, there.by_block, alike[metric])) is None:
         return None
-    there, here = base.estimate, head.estimate
-    difference = Difference(metric, there.value, here.value, blocks, "inconclusive")
-    width = blocks.ratio.half_width
+    difference = Difference(metric, there.estimate.value, here.estimate.value, blocks, "inconclusive")
+    spread, width = known.of(head, metric) if known else None, blocks.ratio.half_width
     if spread is None or width is None:
         return difference
-    runs = against_runs(here.value, [there.value], spread.for_blocks(min(there.blocks, here.blocks)))
+    fewest = min(there.estimate.blocks, here.estimate.blocks)
+    runs = against_runs(here.estimate.value, [there.estimate.value], spread.for_blocks(fewest))
     if runs is None or runs.ratio.half_width is None or runs.ratio.half_width <= width:
         return difference
     return replace(difference, contrast=both(blocks, runs), basis="runs")
 
 
-def _within_run(metric: str, base: Measured | None, head: Measured | None) -> Difference | None:
-    if base is None or head is None or (contrast := paired(head.by_block, base.by_block)) is None:
+def _within_run(metric: str, base: CellResult, head: CellResult) -> Difference | None:
+    there: Measured | None = getattr(base, metric)
+    here: Measured | None = getattr(head, metric)
+    if not there or not here or (contrast := paired(here.by_block, there.by_block)) is None:
         return None
     # One variant may have lost blocks that the other has: milliseconds beside a ratio cover the ratio's blocks.
-    there, here = base.within(head.by_block), head.within(base.by_block)
-    assert there is not None
-    assert here is not None
-    return Difference(metric, there.estimate.value, here.estimate.value, contrast, "inconclusive")
+    shared = there.within(here.by_block), here.within(there.by_block)
+    assert shared[0] is not None
+    assert shared[1] is not None
+    return Difference(metric, shared[0].estimate.value, shared[1].estimate.value, contrast, "inconclusive")
 
 
 def judged(

@@ -166,21 +166,34 @@ def packages(record: Mapping[str, Any], venv: str) -> Iterator[tuple[str, str]]:
     yield from ((str(name), str(version)) for name, version in found.items())
 
 
-def venv_of(record: Mapping[str, Any], load: LoadResult) -> str:
-    """The name under which a run records the venv of a load.
+def venv_of(record: Mapping[str, Any], backend: str, device: str, variant: str = "") -> str:
+    """The name under which a run records the venv of loads of ``backend`` on ``device``.
 
     Of a stack with several venvs in one run, the first device that each is for stands in its name: ``ort-genai (DML)``.
     """
     venvs: Mapping[str, Any] = record.get("venvs") or {}
-    plain = f"{load.backend} ({load.variant})" if load.variant else load.backend
+    plain = f"{backend} ({variant})" if variant else backend
     if plain in venvs:
         return plain
-    begins = f"{load.backend} ({load.variant}, " if load.variant else f"{load.backend} ("
+    begins = f"{backend} ({variant}, " if variant else f"{backend} ("
     by_device = {name[len(begins) : -1]: name for name in venvs if name.startswith(begins)}
-    if load.device_requested in by_device or (spec := BACKENDS.get(load.backend)) is None:
-        return by_device.get(load.device_requested, plain)
-    group = spec.group_for(load.device_requested)
-    return next((name for device, name in by_device.items() if spec.group_for(device) == group), plain)
+    if device in by_device or (spec := BACKENDS.get(backend)) is None:
+        return by_device.get(device, plain)
+    group = spec.group_for(device)
+    return next((name for one, name in by_device.items() if spec.group_for(one) == group), plain)
+
+
+def stack_of(load: LoadResult) -> str:
+    """What the venv of a load is called beside those of other runs, whatever else its own run has.
+
+    The stack, with its variant, and the family of devices that a venv beside the stack's usual one is for:
+    ``ort-genai``, ``ort-genai (DML)``, ``ort-genai (b, DML)``.
+    """
+    spec = BACKENDS.get(load.backend)
+    group = spec.group_for(load.device_requested) if spec else None
+    devices = next((name for name, own in spec.groups.items() if own == group), "") if spec else ""
+    told_apart = ", ".join(filter(None, (load.variant, devices)))
+    return f"{load.backend} ({told_apart})" if told_apart else load.backend
 
 
 def alike(record: Mapping[str, Any], load: LoadResult) -> str:
@@ -192,9 +205,8 @@ def alike(record: Mapping[str, Any], load: LoadResult) -> str:
     """
     values = [*(str(recorded_at(record, *path)) for path in _ALIKE), *limited(record).values()]
     own = (*settings_of(record), *(load.environment or {}).items())
-    return digest(
-        [values, sorted(system_versions(record)), sorted(packages(record, venv_of(record, load))), *sorted(own)]
-    )
+    venv = venv_of(record, load.backend, load.device_requested, load.variant)
+    return digest([values, sorted(system_versions(record)), sorted(packages(record, venv)), *sorted(own)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,8 +254,8 @@ class Fact:
 
     Args:
         what: a package or a variable of the environment, or e.g. ``kernel`` or ``driver of Intel Arc 140V``.
-        backend: in whose venv a package lies, or whose workers have the variable; empty for what the whole run has in
-            common.
+        backend: in whose venv a package lies, or whose workers have the variable, as :func:`stack_of` calls it; empty
+            for what the whole run has in common.
     """
 
     what: str
@@ -258,7 +270,7 @@ class Change:
     Args:
         before: ``None`` for a package that was not there, or a variable that was not set.
         after: ``None`` for one that is gone.
-        backends: whose venvs it lies in; empty for what the whole run has in common.
+        backends: whose venvs it lies in, as of :class:`Fact`; empty for what the whole run has in common.
     """
 
     what: str
@@ -279,7 +291,7 @@ class Change:
 
 def surroundings(run: RunAnalysis) -> dict[Fact, str]:
     """What a latency may hang on, as far as a run records it: versions, system, power, variables, and how it asked."""
-    found = (*_of_run(run.record), *_of_venvs(run.record), *_of_loads(run.loads))
+    found = (*_of_run(run.record), *_of_venvs(run), *_of_loads(run.loads))
     return {fact: str(value) for fact, value in found if str(value) != "None"}
 
 
@@ -353,13 +365,18 @@ def _of_run(record: Mapping[str, Any]) -> Iterator[tuple[Fact, Any]]:
 def _of_loads(loads: Iterable[LoadResult]) -> Iterator[tuple[Fact, str]]:
     """The variables of the workers, and one without a name that says that they were recorded, though none be set."""
     for load in loads:
-        whose = f"{load.backend} ({load.variant})" if load.variant else load.backend
         if load.environment is not None:
-            yield Fact("", whose, variable=True), "recorded"
-            yield from ((Fact(name, whose, variable=True), value) for name, value in load.environment.items())
+            yield Fact("", stack_of(load), variable=True), "recorded"
+            yield from ((Fact(name, stack_of(load), variable=True), value) for name, value in load.environment.items())
 
 
-def _of_venvs(record: Mapping[str, Any]) -> Iterator[tuple[Fact, Any]]:
-    for backend, venv in (record.get("venvs") or {}).items():
-        yield Fact("Python", str(backend)), (venv or {}).get("python")
-        yield from ((Fact(package, str(backend)), version) for package, version in packages(record, backend))
+def _of_venvs(run: RunAnalysis) -> Iterator[tuple[Fact, Any]]:
+    """What lies in the venvs, by the stacks that run in them; the name of one without a load is all that is known."""
+    stacks: dict[str, dict[str, None]] = {}
+    for load in run.loads:
+        venv = venv_of(run.record, load.backend, load.device_requested, load.variant)
+        stacks.setdefault(venv, {})[stack_of(load)] = None
+    for name, told in (run.record.get("venvs") or {}).items():
+        for stack in stacks.get(name, {str(name): None}):
+            yield Fact("Python", stack), (told or {}).get("python")
+            yield from ((Fact(package, stack), version) for package, version in packages(run.record, name))

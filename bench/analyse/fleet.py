@@ -69,6 +69,10 @@ class Figure:
     differences: Mapping[str, Difference] = field(default_factory=dict)
 
     @property
+    def asked(self) -> Asked:
+        return Asked(self.standing.model, self.standing.model_digest, self.cell.shape, self.cell.ask)
+
+    @property
     def kind(self) -> str | None:
         """Of the hardware that it ran on, one of :data:`KINDS`; ``None`` where that is not known."""
         return hardware_of(self.cell.load.ran_on)
@@ -121,117 +125,87 @@ class Fleet:
 
 def build_fleet(machines: Sequence[Machine], base: Machine, threshold: float) -> Fleet:
     """Put the newest figures of machines side by side."""
-    found = {machine.id: _serious(machine) for machine in machines}
-    compared = {
-        machine.id: _compared(base, machine, threshold, (found[base.id], found[machine.id]))
-        for machine in machines
-        if machine is not base
-    }
-    figures: dict[Asked, list[Figure]] = {}
+    there = _figures(base)
+    by_request: dict[Asked, list[Figure]] = {}
     for machine in machines:
-        serious = found[machine.id]
-        for standing, cell in _cells(machine):
-            name = standing.name_of(cell.cell_key)
-            apart, differences = compared.get(machine.id, {}).get(name, ((), {}))
-            one = Figure(machine, standing, cell, serious.get(name, ()), apart, differences)
-            figures.setdefault(_asked(standing, cell), []).append(one)
-    questions = [_question(asked, own) for asked, own in figures.items()]
-    questions.sort(key=lambda one: (-len(one.machines), -len(one.figures), one.asked.model, _size(one.asked)))
+        own = there if machine is base else _beside(there, _figures(machine), threshold)
+        for one in own.values():
+            by_request.setdefault(one.asked, []).append(one)
+    questions = [_question(asked, own) for asked, own in by_request.items()]
+    questions.sort(key=lambda one: (one.asked.model, one.asked.request, one.asked.ask == "again"))
+    questions.sort(key=lambda one: (-len(one.machines), -len(one.figures)))
     return Fleet(tuple(machines), base, tuple(questions), threshold)
 
 
 def most_asked(machines: Sequence[Machine], fits: Callable[[Asked], bool]) -> Machine:
     """The machine that shares most of its figures with others, of requests that fit: the base, unless one is named."""
-    cells = {
-        machine.id: {
-            standing.name_of(cell.cell_key) for standing, cell in _cells(machine) if fits(_asked(standing, cell))
-        }
-        for machine in machines
-    }
+    cells = {machine.id: {name for name, one in _figures(machine).items() if fits(one.asked)} for machine in machines}
     counted = Counter(name for own in cells.values() for name in own)
     return max(machines, key=lambda one: (sum(counted[name] - 1 for name in cells[one.id]), len(cells[one.id])))
 
 
-def _asked(standing: MachineRun, cell: CellResult) -> Asked:
-    return Asked(standing.model, standing.model_digest, cell.shape, cell.ask)
-
-
-def _size(asked: Asked) -> tuple[Request, bool]:
-    return asked.request, asked.ask == "again"
-
-
-def _cells(machine: Machine) -> Iterator[tuple[MachineRun, CellResult]]:
+def _figures(machine: Machine) -> dict[CellName, Figure]:
+    """The figures of a machine; of the serious findings that touch one, its own stand after others."""
+    found = {}
     for standing in machine.standing:
-        yield from ((standing, cell) for cell in standing.analysis.cells)
-
-
-def _serious(machine: Machine) -> dict[CellName, tuple[str, ...]]:
-    """The codes of the serious findings that touch a cell, of the cells that have any, its own after others."""
-    found: dict[CellName, dict[str, None]] = {}
-    for standing in machine.standing:
-        serious = [one for one in standing.analysis.findings if one.severity == "serious"]
-        for one, cells in touched(sorted(serious, key=lambda one: one.cell_key is not None), standing.analysis.cells):
+        run, codes = standing.analysis, dict[str, dict[str, None]]()
+        serious = [one for one in run.findings if one.severity == "serious"]
+        for one, cells in touched(sorted(serious, key=lambda one: one.cell_key is not None), run.cells):
             for cell in cells:
-                found.setdefault(standing.name_of(cell.cell_key), {})[one.code] = None
-    return {name: tuple(codes) for name, codes in found.items()}
+                codes.setdefault(cell.cell_key, {})[one.code] = None
+        for cell in run.cells:
+            own = tuple(codes.get(cell.cell_key, ()))
+            found[standing.name_of(cell.cell_key)] = Figure(machine, standing, cell, own)
+    return found
 
 
 # -- machines beside the base
 
-_Compared = dict[CellName, tuple[tuple[Apart, ...], Mapping[str, Difference]]]
 
-
-_SeriousOf = tuple[Mapping[CellName, Sequence[str]], Mapping[CellName, Sequence[str]]]
-"""What :func:`_serious` finds of the base and of the machine beside it."""
-
-
-def _compared(base: Machine, machine: Machine, threshold: float, serious: _SeriousOf) -> _Compared:
-    """What the figures of a machine are beside those of the base, as `nox -s compare` has it, run by run."""
-    there = {standing.name_of(cell.cell_key): (standing, cell) for standing, cell in _cells(base)}
-    found: _Compared = {}
-    for head in machine.standing:
-        pairs = [(*there[name], cell) for cell in head.analysis.cells if (name := head.name_of(cell.cell_key)) in there]
-        for run, own in group_by(pairs, lambda one: one[0].run_id).items():
-            standing = next(one for one, *_ in own if one.run_id == run)
-            apart = {here.cell_key: tuple(_apart(standing, cell, head, here, serious)) for _, cell, here in own}
-            found |= {head.name_of(key): (reasons, {}) for key, reasons in apart.items() if reasons}
-            sides = [
-                replace(one.analysis, cells=tuple(cell for cell in cells if not apart[cell.cell_key]))
-                for one, cells in ((standing, [cell for _, cell, _ in own]), (head, [here for *_, here in own]))
-            ]
-            for one in compare(sides[0], sides[1:], threshold, [machine.variation]).heads[0].cells:
-                found[head.name_of(one.cell.cell_key)] = (), {each.metric: each for each in one.differences}
+def _beside(
+    base: Mapping[CellName, Figure], own: Mapping[CellName, Figure], threshold: float
+) -> dict[CellName, Figure]:
+    """The figures of a machine beside those of the base, as `nox -s compare` has it, run by run."""
+    found = dict(own)
+    shared = group_by(
+        (name for name in own if name in base), lambda name: (own[name].standing.run_id, base[name].standing.run_id)
+    )
+    for names in shared.values():
+        apart = {name: tuple(_apart(base[name], own[name])) for name in names}
+        found |= {name: replace(own[name], apart=reasons) for name, reasons in apart.items()}
+        there, here = (
+            replace(side[names[0]].standing.analysis, cells=tuple(side[name].cell for name in names if not apart[name]))
+            for side in (base, own)
+        )
+        first = own[names[0]]
+        (head,) = compare(there, [here], threshold, [first.machine.variation]).heads
+        for one in head.cells:
+            name = first.standing.name_of(one.cell.cell_key)
+            found[name] = replace(own[name], differences={each.metric: each for each in one.differences})
     return found
 
 
-def _apart(
-    base: MachineRun, there: CellResult, head: MachineRun, here: CellResult, serious: _SeriousOf
-) -> Iterator[Apart]:
+def _apart(base: Figure, head: Figure) -> Iterator[Apart]:
     """Why two figures of one cell cannot be compared; what either side does not record is no reason."""
-    for side in (there, here):
-        if side.load.broken:
-            yield Apart("quality", _verdict(there), _verdict(here))
-            break
+    there, here = base.cell, head.cell
+    runs = base.standing.analysis, head.standing.analysis
+    if there.load.broken or here.load.broken:
+        qualities = (one.load.quality for one in (there, here))
+        yield Apart("quality", *(one.verdict if one else "unknown" for one in qualities))
     if there.load.simulated != here.load.simulated:
         yield Apart("simulated", there.load.device_verdict, here.load.device_verdict)
     if there.load.ran_on != here.load.ran_on:
         yield Apart("device", there.load.ran_on, here.load.ran_on)
-    asked, others = ({0: one.analysis.prompts.get(here.prompt_tokens, {})} for one in (base, head))
-    if prompts := prompts_differ(asked, others):
+    if prompts := prompts_differ(*({0: run.prompts.get(here.prompt_tokens, {})} for run in runs)):
         yield Apart("prompts", prompts.base, prompts.head)
     padded = there.padded_prompt_tokens, here.padded_prompt_tokens
     if None not in padded and padded[0] != padded[1]:
         yield Apart("padded", *padded)
-    for one in mismatches(base.analysis.record, head.analysis.record):
+    for one in mismatches(*(run.record for run in runs)):
         if one.what in _POWER and None not in (one.base, one.head):
             yield Apart(next(what for what in _POWER if what == one.what), one.base, one.head)
-    codes = [of.get(head.name_of(here.cell_key), ()) for of in serious]
-    if any(codes):
-        yield Apart("serious", *map(", ".join, codes))
-
-
-def _verdict(cell: CellResult) -> str:
-    return cell.load.quality.verdict if cell.load.quality else "unknown"
+    if base.serious or head.serious:
+        yield Apart("serious", ", ".join(base.serious), ", ".join(head.serious))
 
 
 # -- the machines one by one
@@ -252,14 +226,13 @@ def _by_run(figures: Sequence[Figure]) -> Iterator[CellResult]:
     runs = list(dict.fromkeys(one.standing.run_id for one in figures))
     for one in figures:
         first = runs.index(one.standing.run_id) * _BLOCKS_OF_A_RUN
-        moved = {metric: _moved(getattr(one.cell, metric), first) for metric in RANKED}
+        known: dict[str, Measured | None] = {metric: getattr(one.cell, metric) for metric in RANKED}
+        moved = {
+            metric: replace(measured, by_block={block + first: value for block, value in measured.by_block.items()})
+            for metric, measured in known.items()
+            if measured is not None
+        }
         yield replace(one.cell, **moved)  # type: ignore[arg-type]
-
-
-def _moved(measured: Measured | None, first: int) -> Measured | None:
-    if measured is None or not first:
-        return measured
-    return Measured(measured.estimate, {block + first: value for block, value in measured.by_block.items()})
 
 
 def _devices(figures: Sequence[Figure]) -> Iterator[Devices]:
@@ -343,7 +316,7 @@ def splits(machines: Sequence[Machine]) -> list[Split]:
     for change in {**moved, **{one: {} for one in seen if one[0].startswith(DRIVER_OF)}}:
         there = moved.get(change, {})
         others = [machine for machine in seen.get(change, ()) if machine.id not in there]
-        told = [machine for machine in others if _looked_for(machine)]
+        told = [one for one in others if one.history and any(own.changed is not None for own in one.history.series)]
         found.append(
             Split(
                 *change,
@@ -355,17 +328,9 @@ def splits(machines: Sequence[Machine]) -> list[Split]:
     return sorted(found, key=lambda one: (-len(one.moved), -len(one.unmoved), one.what))
 
 
-def _looked_for(machine: Machine) -> bool:
-    """Whether a cell of its history has runs enough to look for change points."""
-    return machine.history is not None and any(one.changed is not None for one in machine.history.series)
-
-
 def tries(machines: Sequence[Machine]) -> list[tuple[Machine, Tried]]:
     """All that was tried, by stack, device and precision, then by machine."""
     found = [(machine, tried) for machine in machines for tried in machine.tried]
-
-    def place(one: tuple[Machine, Tried]) -> tuple[str, ...]:
-        machine, tried = one
-        return tried.backend, tried.device, tried.precision, machine.name, tried.driver or ""
-
-    return sorted(found, key=place)
+    return sorted(
+        found, key=lambda one: (one[1].backend, one[1].device, one[1].precision, one[0].name, one[1].driver or "")
+    )

@@ -15,8 +15,9 @@ from bench.analyse.grouping import group_by
 from bench.analyse.machine_runs import CellName, MachineRun, read_machine_run
 from bench.analyse.results import AskedCell, CellResult, RunAnalysis
 from bench.analyse.timeline import History
-from bench.analyse.variation import Variation, estimates_of, variation_of
-from bench.errors import StoreError
+from bench.analyse.variation import Variation, variation
+from bench.store.lookup import readable
+from bench.store.machine_names import MachineName
 from bench.store.reader import StoredRun, open_run
 
 LAKES = ("Meteor Lake", "Arrow Lake", "Lunar Lake", "Panther Lake")
@@ -110,55 +111,36 @@ class Machine:
         return self.standing[0].analysis.record if self.standing else {}
 
 
-def read_machine(
-    folders: Sequence[Path], known: tuple[str, str, tuple[str, ...]], total: int, threshold: float
-) -> Machine:
-    """Read the runs in ``folders``, one at a time; a run that cannot be read is left out."""
+def read_machine(machine: str, named: MachineName, folders: Sequence[Path], total: int, threshold: float) -> Machine:
+    """Read the runs in ``folders``, of ``total`` that there are; a run that cannot be read is left out."""
     left_out: list[str] = []
-    found = [one for folder in folders if (one := _opened(folder, left_out))]
-    found.sort(key=lambda one: (one[0], one[1].run_id), reverse=True)
-    standing: list[MachineRun] = []
-    history: list[MachineRun] = []
-    estimates: list[tuple[object, ...]] = []
+    read = list(readable(folders, _read, lambda error: left_out.append(str(error))))
+    read.sort(key=lambda one: (one[0].created_at, one[0].run_id), reverse=True)
+    runs = [run for run, _ in read]
     tried: dict[tuple[object, ...], Tried] = {}
+    for one in (one for _, own in read for one in own):
+        tried.setdefault((one.backend, one.device, one.precision, one.driver), one)
+    standing: list[MachineRun] = []
     taken: set[CellName] = set()
-    for created_at, run in found:
-        try:
-            own = read_machine_run(run, created_at, scores=False)
-            tries = list(_tried(run, own.analysis, created_at))
-        except StoreError as error:
-            left_out.append(str(error))
-            continue
-        history.append(own)
-        estimates += estimates_of(own.analysis)
-        for each in tries:
-            tried.setdefault((each.backend, each.device, each.precision, each.driver), each)
-        if kept := [cell for cell in own.analysis.cells if own.name_of(cell.cell_key) not in taken]:
-            taken |= {own.name_of(cell.cell_key) for cell in kept}
-            standing.append(replace(own, analysis=replace(own.analysis, cells=tuple(kept))))
-    machine_id, name, labels = known
-    records = [run.record for _, run in found]
-    cpu = next((cpu for record in records if (cpu := recorded_at(record, "machine", "cpu", "name"))), "")
+    for run in runs:
+        if kept := [cell for cell in run.analysis.cells if run.name_of(cell.cell_key) not in taken]:
+            taken |= {run.name_of(cell.cell_key) for cell in kept}
+            standing.append(replace(run, analysis=replace(run.analysis, cells=tuple(kept))))
+    cpu = next((cpu for run in runs if (cpu := recorded_at(run.analysis.record, "machine", "cpu", "name"))), "")
     return Machine(
-        *(machine_id, name, labels, cpu, generation_of(cpu, labels), total, len(history)),
+        *(machine, named.name, named.labels, cpu, generation_of(cpu, named.labels), total, len(runs)),
         standing=tuple(standing),
         tried=tuple(tried.values()),
-        history=build_history(history, threshold) if history else None,
-        variation=variation_of(estimates),
+        history=build_history(runs, threshold) if runs else None,
+        variation=variation(run.analysis for run in runs),
         left_out=tuple(left_out),
     )
 
 
-def _opened(folder: Path, left_out: list[str]) -> tuple[datetime, StoredRun] | None:
-    try:
-        run = open_run(folder)
-    except StoreError as error:
-        left_out.append(str(error))
-        return None
-    if run.created_at is None:
-        left_out.append(f"{run.path} does not say when it was measured")
-        return None
-    return run.created_at, run
+def _read(folder: Path) -> tuple[MachineRun, list[Tried]]:
+    run = open_run(folder)
+    found = read_machine_run(run, scores=False)
+    return found, list(_tried(run, found))
 
 
 # -- what a stack could do
@@ -168,10 +150,10 @@ _Outcome = tuple[str, str]
 """A phase, and the reason where it failed."""
 
 
-def _tried(run: StoredRun, analysis: RunAnalysis, created_at: datetime) -> Iterator[Tried]:
-    rows = group_by(run.table("loads", _COLUMNS).to_pylist(), lambda row: str(row["load_key"]))
-    outcomes = group_by(_outcomes(analysis), lambda one: one[0].load.load_key)
-    own = (load for load in analysis.loads if not load.variant)
+def _tried(stored: StoredRun, run: MachineRun) -> Iterator[Tried]:
+    rows = group_by(stored.table("loads", _COLUMNS).to_pylist(), lambda row: str(row["load_key"]))
+    outcomes = group_by(_outcomes(run.analysis), lambda one: one[0].load.load_key)
+    own = (load for load in run.analysis.loads if not load.variant)
     for loads in group_by(own, lambda load: (load.backend, load.device_requested, load.precision)).values():
         asked = [one for load in loads for one in outcomes.get(load.load_key, ())]
         lengths = sorted({cell.prompt_tokens for cell, _ in asked})
@@ -180,7 +162,7 @@ def _tried(run: StoredRun, analysis: RunAnalysis, created_at: datetime) -> Itera
         # An NPU compiles for a length of prompts, so that each length can be a load of its own.
         keys = {cell.load.load_key for cell, _ in short} or {load.load_key for load in loads}
         processes = [row for key in keys for row in rows.get(key, ())]
-        phases = list(_phases(processes, [outcome for _, outcome in short], long if len(lengths) > 1 else None))
+        phases = _phases(processes, [outcome for _, outcome in short], long if len(lengths) > 1 else None)
         load = next((one for one in loads if one.processes), loads[0])
         yield Tried(
             backend=load.backend,
@@ -188,13 +170,15 @@ def _tried(run: StoredRun, analysis: RunAnalysis, created_at: datetime) -> Itera
             device=load.device_requested,
             ran_on=load.ran_on,
             precision=load.precision,
-            driver=_driver(run.record, load.device_requested),
+            driver=_driver(run.analysis.record, load.device_requested),
             simulated=load.simulated,
-            **dict(zip(("load", "first", "longest"), (phase for phase, _ in phases), strict=True)),
+            load=phases[0][0],
+            first=phases[1][0],
+            longest=phases[2][0],
             longest_tokens=lengths[-1] if len(lengths) > 1 else None,
             reason=next((reason for _, reason in phases if reason), ""),
             run_id=run.run_id,
-            created_at=created_at,
+            created_at=run.created_at,
         )
 
 
@@ -213,7 +197,7 @@ def _outcomes(analysis: RunAnalysis) -> Iterator[tuple[CellResult | AskedCell, _
 
 def _phases(
     processes: Sequence[Mapping[str, Any]], short: Sequence[_Outcome], long: Sequence[_Outcome] | None
-) -> Iterator[_Outcome]:
+) -> tuple[_Outcome, _Outcome, _Outcome]:
     """Load, first generation and longest prompt.
 
     Args:
@@ -223,28 +207,23 @@ def _phases(
     """
     tried = [row for row in processes if row["attempt"]] or processes
     failed = [row for row in tried if row["status"] != "ok" and row["load_s"] is None]
-    loaded = bool(tried) and len(failed) < len(tried)
-    first_ms = any(row["first_generation_s"] is not None for row in tried)
-    began = loaded or first_ms or any(phase in _THROUGH for phase, _ in short)
     failure = (str(failed[-1]["status"]), str(failed[-1]["error_message"] or "")) if failed else ("unknown", "")
-    yield (("partly", failure[1]) if failed else ("ok", "")) if began else failure
-    if not began:
-        first: _Outcome = ("not reached" if failed else "unknown", "")
-    elif first_ms or any(phase in _THROUGH for phase, _ in short):
-        first = ("ok", "")
+    answered = any(row["first_generation_s"] is not None for row in tried)
+    answered = answered or any(phase in ("ok", "partly") for phase, _ in short)
+    if not answered and len(failed) == len(tried):
+        load, first = failure, ("not reached" if failed else "unknown", "")
     else:
-        first = next((one for one in short if one[0] != "unknown"), ("unknown", ""))
-    yield first
+        load = ("partly", failure[1]) if failed else ("ok", "")
+        told = (one for one in short if one[0] != "unknown")
+        first = ("ok", "") if answered else next(told, ("unknown", ""))
     if long is None:
-        yield "not asked", ""
+        longest = ("not asked", "")
     elif first[0] != "ok":
-        yield ("unknown" if first[0] == "unknown" else "not reached"), ""
+        longest = ("unknown" if first[0] == "unknown" else "not reached", "")
     else:
-        yield min(long, key=lambda one: _WORST_FIRST.get(one[0], 0), default=("unknown", ""))
-
-
-_THROUGH = ("ok", "partly")
-_WORST_FIRST = {"partly": 1, "unknown": 2, "ok": 3}
+        order = {"partly": 1, "unknown": 2, "ok": 3}
+        longest = min(long, key=lambda one: order.get(one[0], 0), default=("unknown", ""))
+    return load, first, longest
 
 
 def _driver(record: Mapping[str, Any], device: str) -> str | None:

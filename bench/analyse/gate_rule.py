@@ -2,8 +2,9 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import partial
 
 from bench.analyse.comparison import (
     Caveat,
@@ -21,7 +22,7 @@ from bench.analyse.grouping import group_by
 from bench.analyse.interval import Contrast, RunSpread, against_blocks, against_runs, both, run_spread
 from bench.analyse.quality_change import QUALITY_TOLERANCE, QualityChange, quality_changes
 from bench.analyse.read_findings import touched
-from bench.analyse.results import CellResult, Finding, LoadResult, Measured, RunAnalysis
+from bench.analyse.results import AskedCell, CellResult, Finding, LoadResult, Measured, RunAnalysis
 from bench.analyse.variation import Spread, Variation
 from bench.metrics import COMPARED
 
@@ -61,7 +62,6 @@ class Gate:
         strict: whether the gate cannot tell either where a slowdown beyond the threshold, or a rise of perplexity
             beyond the tolerance, could hide.
         missing: measured in all baselines and not in the head.
-        lost: compared, and not measured in all of its blocks.
         void: why no figure here counts; empty if they do.
         wants_quality: whether the gate cannot tell either where the quality of a load could not be compared.
     """
@@ -69,9 +69,7 @@ class Gate:
     comparison: Comparison
     strict: bool
     missing: tuple[Missing, ...]
-    lost: tuple[LostBlocks, ...]
     void: tuple[Caveat, ...]
-    gaps: tuple[Caveat, ...]
     notes: tuple[Caveat, ...]
     basis: Caveat
     wants_quality: bool = False
@@ -88,7 +86,9 @@ class Gate:
     @property
     def reasons(self) -> tuple[Caveat, ...]:
         """Why the gate cannot tell, or could not if it had not seen a regression."""
-        found = [*self.void, *self.gaps]
+        found, baselines = [*self.void], len(self.comparison.bases)
+        if not self.comparison.paired and 0 < baselines < LEAST_BASELINES:
+            found.append(Caveat("few-baselines", {"count": baselines}))
         if self.missing:
             found.append(Caveat("missing", {"count": len(self.missing)}))
         if self.lost:
@@ -107,6 +107,16 @@ class Gate:
         tolerance = self.comparison.quality_tolerance
         if self.strict and (hiding := sum(one.could_hide(tolerance) for one in self.head.qualities)):
             yield Caveat("quality-hiding", {"count": hiding, "tolerance": tolerance})
+
+    @property
+    def lost(self) -> tuple[LostBlocks, ...]:
+        """What was compared and not measured in all of its blocks; of a baseline, that is a note."""
+        sides = (
+            side
+            for one in self.head.cells
+            for side in ([(one.cell, "a"), (one.other, "b")] if self.comparison.paired else [(one.other, "")])
+        )
+        return tuple(LostBlocks(cell, side) for cell, side in sides if cell.lost)
 
     @property
     def worse(self) -> tuple[QualityChange, ...]:
@@ -147,14 +157,10 @@ def gate(
         tolerance: of perplexities, as a share; ``None`` for the usual one, and then quality may be missing.
     """
     base, left_out = usable(head, baselines)
-    before = _by_key(base)
-
-    def against(metric: str, _base: CellResult, cell: CellResult) -> Difference | None:
-        return _against(metric, cell, before[cell.cell_key], known.of(cell, metric) if known else None)
-
+    before = group_by((cell for run in base for cell in run.cells), lambda cell: cell.cell_key)
     held = [cell for cell in head.cells if cell.cell_key in before]
     pairs = [(before[cell.cell_key][-1], cell) for cell in held]
-    cells = judged(pairs, against, threshold)
+    cells = judged(pairs, partial(_against, before=before, known=known), threshold)
     limit = QUALITY_TOLERANCE if tolerance is None else tolerance
     newest = base[-1] if base else None
     here = {cell.cell_key for cell in head.cells}
@@ -172,12 +178,10 @@ def gate(
         comparison=Comparison(tuple(base), tuple(map(run_id, base)), (found,), False, threshold, limit),
         strict=strict,
         missing=tuple(_missing(head, before, len(base))),
-        lost=tuple(LostBlocks(cell) for cell in held if cell.lost),
         void=(
             *(() if base else [Caveat("no-baseline")]),
             *_void(head, Caveat("nothing-shared") if base and not cells else None),
         ),
-        gaps=(Caveat("few-baselines", {"count": len(base)}),) if 0 < len(base) < LEAST_BASELINES else (),
         notes=(
             *_simulated(head),
             *_serious(head, held),
@@ -199,26 +203,16 @@ def gate_variants(run: RunAnalysis, threshold: float, *, strict: bool = False, t
     """Hold variant ``b`` of a run against its variant ``a``, paired by block; no other run is needed."""
     comparison = compare_variants(run, threshold, QUALITY_TOLERANCE if tolerance is None else tolerance)
     (head,) = comparison.heads
-    sides = [(side, cell) for one in head.cells for side, cell in (("a", one.cell), ("b", one.other))]
+    cells = [cell for one in head.cells for cell in (one.cell, one.other)]
     return Gate(
         comparison=comparison,
         strict=strict,
-        missing=tuple(Missing(cell, _reason(head.run, _same_request(head.run, cell))) for cell in head.only_base),
-        lost=tuple(LostBlocks(cell, side) for side, cell in sides if cell.lost),
+        missing=tuple(Missing(cell, _reason(head.run, cell, without_variant)) for cell in head.only_base),
         void=tuple(_void(run, None if head.cells else Caveat("nothing-shared-variants"))),
-        gaps=(),
-        notes=(*_simulated(run), *_interrupted(run), *_serious(run, [cell for _, cell in sides]), *_not_compared(head)),
+        notes=(*_simulated(run), *_interrupted(run), *_serious(run, cells), *_not_compared(head)),
         basis=Caveat("paired"),
         wants_quality=tolerance is not None,
     )
-
-
-def _by_key(runs: Sequence[RunAnalysis]) -> dict[str, list[CellResult]]:
-    found: dict[str, list[CellResult]] = {}
-    for run in runs:
-        for cell in run.cells:
-            found.setdefault(cell.cell_key, []).append(cell)
-    return found
 
 
 def _scored_before(baselines: Sequence[RunAnalysis], head: RunAnalysis) -> Iterator[tuple[LoadResult, LoadResult]]:
@@ -240,10 +234,19 @@ def _not_compared(head: Head) -> Iterator[Caveat]:
     yield from (Caveat(f"quality-{reason}", {"count": count}) for reason, count in found.items())
 
 
-def _against(metric: str, cell: CellResult, before: Sequence[CellResult], known: Spread | None) -> Difference | None:
+def _against(
+    metric: str,
+    _newest: CellResult,
+    cell: CellResult,
+    before: Mapping[str, Sequence[CellResult]],
+    known: Variation | None,
+) -> Difference | None:
     measured: Measured | None = getattr(cell, metric)
-    baselines: list[Measured] = [earlier for one in before if (earlier := getattr(one, metric)) is not None]
-    if measured is None or not baselines or (contrast := held_against(measured, baselines, known)) is None:
+    baselines: list[Measured] = [found for one in before[cell.cell_key] if (found := getattr(one, metric)) is not None]
+    if measured is None or not baselines:
+        return None
+    contrast = held_against(measured, baselines, known.of(cell, metric) if known else None)
+    if contrast is None:
         return None
     mean = statistics.geometric_mean([earlier.estimate.value for earlier in baselines])
     return Difference(metric, mean, measured.estimate.value, contrast, "inconclusive", "runs")
@@ -274,7 +277,7 @@ def _missing(head: RunAnalysis, before: Mapping[str, Sequence[CellResult]], coun
         if len(cells) < count:
             continue
         if key not in here:
-            yield Missing(cells[-1], _reason(head, key))
+            yield Missing(cells[-1], _reason(head, cells[-1], lambda cell: cell.cell_key))
             continue
         lost = [metric for metric in COMPARED if getattr(here[key], metric) is None]
         lost = [metric for metric in lost if all(getattr(cell, metric) is not None for cell in cells)]
@@ -282,18 +285,13 @@ def _missing(head: RunAnalysis, before: Mapping[str, Sequence[CellResult]], coun
             yield Missing(cells[-1], Caveat("no-metric", {"metrics": ", ".join(lost)}))
 
 
-def _reason(head: RunAnalysis, cell_key: str) -> Caveat:
-    failure = next((one for one in head.failures if any(cell.cell_key == cell_key for cell in one.cells)), None)
+def _reason(head: RunAnalysis, missing: CellResult, key: Callable[[CellResult | AskedCell], str]) -> Caveat:
+    """Why ``head`` did not measure what ``missing`` measured; cells of one ``key`` ask the same."""
+    wanted = key(missing)
+    failure = next((one for one in head.failures if any(key(cell) == wanted for cell in one.cells)), None)
     if failure is not None:
         return Caveat("failed", {"status": failure.status, "message": failure.message})
-    reached = all(one.cell_key != cell_key for one in head.unreached)
-    return Caveat("not-in-run" if reached else "not-reached")
-
-
-def _same_request(side: RunAnalysis, cell: CellResult) -> str:
-    """The key of the failed cell of ``side`` that asks what ``cell`` asks of the other variant; or nothing."""
-    wanted = without_variant(cell)
-    return next((one.cell_key for one in side.failed if without_variant(one) == wanted), "")
+    return Caveat("not-reached" if any(key(one) == wanted for one in head.unreached) else "not-in-run")
 
 
 def _void(head: RunAnalysis, nothing_shared: Caveat | None) -> Iterator[Caveat]:

@@ -14,7 +14,7 @@ from backends.process import usable_cpus
 from bench.analyse.conditions import Fact, Interruption, interruptions, recorded_at, surroundings
 from bench.analyse.results import LoadResult, RunAnalysis
 from bench.analyse.run import analyse_run
-from bench.errors import MachineError
+from bench.errors import MachineError, StoreError
 from bench.store.reader import StoredRun
 
 _RUNS_PER_PROCESS = 100
@@ -78,41 +78,40 @@ class MachineRun:
         return interruptions(self.analysis.record)
 
 
-def read_machine_run(run: StoredRun, created_at: datetime, *, scores: bool) -> MachineRun:
+def read_machine_run(run: StoredRun, *, scores: bool) -> MachineRun:
     """Analyse ``run`` and keep what its history and a fleet need of it.
 
     ``scores``: keeps what loads were scored on given texts, too, by which the perplexities of two runs are compared.
 
     Raises:
-        StoreError: a file of the run cannot be read, or holds what no run writes.
+        StoreError: a file of the run cannot be read, or holds what no run writes; or it says not when it was measured.
     """
-    return machine_run(run.run_id, created_at, analyse_run(run, levels_only=True), scores=scores)
+    if run.created_at is None:
+        raise StoreError(f"{run.path} does not say when it was measured")
+    return machine_run(run.run_id, run.created_at, analyse_run(run, levels_only=True), scores=scores)
 
 
 def machine_run(run_id: str, created_at: datetime, analysis: RunAnalysis, *, scores: bool) -> MachineRun:
     """Keep of an analysis what :class:`MachineRun` says; ``scores`` as of :func:`read_machine_run`."""
-    loads = {load.load_key: _packed(load, scores=scores) for load in analysis.loads}
+
+    def packed(load: LoadResult) -> LoadResult:
+        if load.quality is None:
+            return load
+        # Those of all runs are kept, and lists would take four times as much.
+        log_probs = {text: array("d", own) for text, own in load.quality.log_probs.items()} if scores else {}
+        return replace(load, quality=replace(load.quality, log_probs=log_probs))
+
+    loads = {load.load_key: packed(load) for load in analysis.loads}
     # A load that neither the plan nor a row knows is that of its cells alone.
     cells = tuple(
         replace(cell, load=loads.get(cell.load.load_key, cell.load)) for cell in analysis.cells if not cell.load.variant
     )
-    plan = {name: value for name, value in (analysis.record.get("plan") or {}).items() if name not in _LONG}
+    # Cells and loads of a plan take most of the memory of a record.
+    plan = {name: one for name, one in (analysis.record.get("plan") or {}).items() if name not in ("cells", "loads")}
     kept = replace(
         analysis, record={**analysis.record, "plan": plan}, cells=cells, loads=tuple(loads.values()), samples=()
     )
     return MachineRun(run_id, created_at, kept, len(analysis.cells) - len(cells))
-
-
-_LONG = ("cells", "loads")
-"""What of a plan takes most of the memory of a record."""
-
-
-def _packed(load: LoadResult, *, scores: bool) -> LoadResult:
-    if load.quality is None:
-        return load
-    # Those of all runs are kept, and lists would take four times as much.
-    log_probs = {text: array("d", values) for text, values in load.quality.log_probs.items()} if scores else {}
-    return replace(load, quality=replace(load.quality, log_probs=log_probs))
 
 
 def in_processes(read: Callable[..., _Read], runs: int, first: Sequence[Any], *others: Sequence[Any]) -> list[_Read]:

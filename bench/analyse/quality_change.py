@@ -74,31 +74,26 @@ def quality_changes(
     Verdicts are those of latencies, see :func:`bench.analyse.interval.claim`. Holm's adjustment is for the number of
     loads: they are a family of their own, as each metric is.
     """
-    collapsed = Counter(here.load.load_key for there, here in cells if _collapsed(there, here))
-    found = [
-        _change(there, here, collapsed[here.load_key])
-        for there, here in loads
-        if there.quality or here.quality or collapsed[here.load_key]
-    ]
+    collapsed = Counter(
+        here.load.load_key
+        for there, here in cells
+        if there.answers and here.answers and here.answers.collapsed and not there.answers.collapsed
+    )
+    found = []
+    for there, here in loads:
+        if there.quality or here.quality or collapsed[here.load_key]:
+            both = over_texts(*(load.quality.log_probs if load.quality else {} for load in (here, there)))
+            found.append(
+                QualityChange(
+                    *(there, here, both.contrast if both else None),
+                    base_perplexity=both.other if both else None,
+                    head_perplexity=both.one if both else None,
+                    collapsed=collapsed[here.load_key],
+                )
+            )
     standing = holm({place: one.contrast.p_value for place, one in enumerate(found) if one.contrast})
-    return tuple(_judged(one, tolerance, stands=place in standing) for place, one in enumerate(found))
-
-
-def _collapsed(there: CellResult, here: CellResult) -> bool:
-    before, now = there.answers, here.answers
-    return before is not None and now is not None and now.collapsed and not before.collapsed
-
-
-def _change(there: LoadResult, here: LoadResult, collapsed: int) -> QualityChange:
-    found = over_texts(*(load.quality.log_probs if load.quality else {} for load in (here, there)))
-    if found is None:
-        return QualityChange(there, here, None, None, None, collapsed)
-    return QualityChange(there, here, found.contrast, found.other, found.one, collapsed)
-
-
-def _judged(one: QualityChange, tolerance: float, *, stands: bool) -> QualityChange:
-    verdict, reason = _verdict(one, tolerance, stands=stands)
-    return replace(one, verdict=verdict, reason=reason)
+    told = [_verdict(one, tolerance, stands=place in standing) for place, one in enumerate(found)]
+    return tuple(replace(one, verdict=word, reason=why) for one, (word, why) in zip(found, told, strict=True))
 
 
 def _verdict(one: QualityChange, tolerance: float, *, stands: bool) -> tuple[QualityVerdict, str]:

@@ -46,13 +46,14 @@ def read_fleet(
         StoreError: no run can be read, or none measured anything.
         UsageError: there is no such machine or request, or no two machines measured the same.
     """
-    known = [
-        (machine, one.name if (one := named.get(machine)) else machine, one.labels if one else ())
-        for machine in folders
-    ]
-    read = [folders[machine][-newest:] for machine in folders]
-    totals = [len(own) for own in folders.values()]
-    machines = in_processes(read_machine, sum(map(len, read)), read, known, totals, [threshold] * len(known))
+    read = [own[-newest:] for own in folders.values()]
+    machines = in_processes(
+        *(read_machine, sum(map(len, read)), list(folders)),
+        [named.get(machine, MachineName(machine)) for machine in folders],
+        read,
+        [len(own) for own in folders.values()],
+        [threshold] * len(folders),
+    )
     measured = [one for one in machines if one.standing]
     if not measured:
         left_out = [why for one in machines for why in one.left_out]

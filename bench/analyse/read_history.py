@@ -1,7 +1,7 @@
 """The stored runs of one machine as its history."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,7 +12,7 @@ from bench.analyse.machine_runs import MachineRun, in_processes, read_machine_ru
 from bench.analyse.timeline import History
 from bench.errors import StoreError, UsageError
 from bench.metrics import COMPARED
-from bench.store.lookup import all_folders, find_folders, is_glob, known_machine
+from bench.store.lookup import known_machine, readable, runs_meant
 from bench.store.reader import StoredRun, open_run
 
 Reason = Literal["unreadable", "same run", "no date", "other machine", "other hardware"]
@@ -66,15 +66,24 @@ def read_history(
         UsageError: a name means no run, or no run is of that machine.
         StoreError: there is no run that can be read, or one that is named itself cannot be.
     """
-    all_named = find_folders(names, results) if names else all_folders(results)
-    folders = _of_machine(all_named, machine)
-    named = {*find_folders([name for name in names if not is_glob(name)], results)}
-    opened, left_out = _opened(folders, named)
+    all_meant, named = runs_meant(names, results)
+    folders = _of_machine(all_meant, machine)
+    opened: dict[str, StoredRun] = {}
+    left_out: list[LeftOut] = []
+
+    def leave_out(error: StoreError) -> None:
+        left_out.append(LeftOut("unreadable", error=str(error)))
+
+    for run in readable(folders, open_run, leave_out, named):
+        if run.run_id in opened:
+            left_out.append(LeftOut("same run", str(run.path), same_as=str(opened[run.run_id].path)))
+        else:
+            opened[run.run_id] = run
     if not opened:
         raise StoreError(f"none of {_count(len(folders))} can be read: {left_out[0].error}")
     machine_id = _chosen_machine(list(opened.values()), machine)
     of_id = [run for run in opened.values() if run.machine_id == machine_id]
-    if others := len(opened) - len(of_id) + len(all_named) - len(folders):
+    if others := len(opened) - len(of_id) + len(all_meant) - len(folders):
         left_out.append(LeftOut("other machine", runs=others))
     newest = max(of_id, key=lambda run: str(run.created_at or ""))
     own = [run for run in of_id if other_machine(run.record, newest.record) is None]
@@ -106,23 +115,6 @@ def _of_machine(folders: list[Path], asked: str | None) -> list[Path]:
     return [folder for folder in folders if of[folder] in chosen] if len(chosen) == 1 else folders
 
 
-def _opened(folders: Sequence[Path], named: Collection[Path]) -> tuple[dict[str, StoredRun], list[LeftOut]]:
-    """Id -> run, and what is left out; a run that is ``named`` itself is not."""
-    opened: dict[str, StoredRun] = {}
-    left_out: list[LeftOut] = []
-    for folder in folders:
-        try:
-            run = open_run(folder)
-        except StoreError as error:
-            if folder in named:
-                raise
-            left_out.append(LeftOut("unreadable", error=str(error)))
-            continue
-        if (same := opened.setdefault(run.run_id, run)) is not run:
-            left_out.append(LeftOut("same run", str(folder), same_as=str(same.path)))
-    return opened, left_out
-
-
 def _count(runs: int) -> str:
     return f"{runs:,} run{'s' if runs > 1 else ''}"
 
@@ -144,7 +136,7 @@ def _read(path: Path, named: bool) -> MachineRun | LeftOut:
         run = open_run(path)
         if run.created_at is None:
             return LeftOut("no date", str(path))
-        return read_machine_run(run, run.created_at, scores=True)
+        return read_machine_run(run, scores=True)
     except StoreError as error:
         if named:
             raise

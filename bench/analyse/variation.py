@@ -55,23 +55,15 @@ class Variation:
         return self.own.get((cell.cell_key, metric)) or self.pooled.get((cell.load.backend, metric))
 
 
-Row = tuple[object, ...]
-"""An estimate of one run, with what tells whose it is."""
-
-
 def variation(runs: Iterable[RunAnalysis]) -> Variation:
-    """Estimate the spread between ``runs``, each compared with those that differ from it by nothing but chance."""
-    return variation_of(row for run in runs for row in estimates_of(run))
-
-
-def variation_of(rows: Iterable[Row]) -> Variation:
-    """The same from the :func:`estimates_of` the runs.
+    """Estimate the spread between ``runs``, each compared with those that differ from it by nothing but chance.
 
     Runs are grouped by :func:`bench.analyse.conditions.alike`. The variance within groups is pooled: the sums of
     squares around each group's mean over the degrees of freedom. Cells of one run are disturbed alike, so the
     freedom of a spread that is pooled over cells is counted in runs: runs less groups, not times the cells.
     """
-    estimates = pd.DataFrame(list(rows), columns=["group", "backend", "metric", "cell", "run", "log", "blocks"])
+    rows = (row for run in runs for row in _estimates(run))
+    estimates = pd.DataFrame(rows, columns=["group", "backend", "metric", "cell", "run", "log", "blocks"])
     by_cell = estimates.groupby(["group", "backend", "metric", "cell"]).agg(
         variance=("log", "var"), count=("log", "size"), blocks=("blocks", "max")
     )
@@ -87,8 +79,7 @@ def variation_of(rows: Iterable[Row]) -> Variation:
     )
 
 
-def estimates_of(run: RunAnalysis) -> Iterator[Row]:
-    """What a run tells of the variation between runs, which takes little memory."""
+def _estimates(run: RunAnalysis) -> Iterator[tuple[object, ...]]:
     for cell in run.cells:
         group = alike(run.record, cell.load)
         for metric in COMPARED:

@@ -1,21 +1,22 @@
 """``python -m bench.commands fleet_report [RUN …]``: the machines of a lab side by side, on one page."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from bench.analyse.grouping import group_by
 from bench.analyse.read_fleet import NEWEST, Wanted, read_fleet
 from bench.cli import Parser, add_language, command, one_line, print_lines
 from bench.commands.stored_runs import add_folders, add_redact, add_runs, add_share, asked_for, print_left_out
 from bench.dataset.machines import Machines
 from bench.errors import StoreError, UsageError
-from bench.report.fleet.fleet_exports import as_csv, as_json, lines, markdown
+from bench.report.fleet.fleet_exports import as_csv, as_json, lines, markdown, page
 from bench.report.fleet.fleet_view import view_fleet
 from bench.report.index import publish
 from bench.report.language import speaking
 from bench.report.redact import Private, redacted, redacted_folder, shown_text
 from bench.store.dataset import is_dataset, open_dataset
-from bench.store.lookup import all_folders, find_folders, is_glob
+from bench.store.lookup import readable, runs_meant
 from bench.store.machine_names import MACHINES, MachineName, machine_names
 from bench.store.reader import open_run
 
@@ -24,13 +25,10 @@ from bench.store.reader import open_run
 def main(arguments: Sequence[str]) -> int:
     """Read, write and print; returns the exit status."""
     with asked_for(_parser(), arguments) as (asked, private):
-        from bench.report.fleet.fleet_page import page  # noqa: PLC0415 - matplotlib and jinja2 take a second
-
-        folders = find_folders(asked.runs, asked.results_dir) if asked.runs else all_folders(asked.results_dir)
-        alone = {*find_folders([name for name in asked.runs if not is_glob(name)], asked.results_dir)}
+        folders, named = runs_meant(asked.runs, asked.results_dir)
         known = machine_names(asked.results_dir)
         wanted = Wanted(asked.base, asked.model, asked.prompt_tokens, asked.new_tokens, asked.batch_size)
-        machines = _by_machine(folders, alone, private)
+        machines = _by_machine(folders, named, private)
         if asked.label is not None:
             machines = _labelled(machines, known, asked.label)
         # Names of machines may be those of people and rooms.
@@ -46,34 +44,29 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _by_machine(folders: Sequence[Path], alone: set[Path], private: Private | None) -> dict[str, list[Path]]:
+def _by_machine(folders: Sequence[Path], named: Collection[Path], private: Private | None) -> dict[str, list[Path]]:
     """Machine id -> the folders of its runs, oldest first; a copy of a run is left out.
 
     Runs of a dataset are not opened: it knows their machines, and their ids sort by time.
     """
-    found: dict[str, list[tuple[str, Path]]] = {}
-    machines, seen = Machines({}), set[str]()
-    for folder in folders:
+    machines = Machines({})
+
+    def place(folder: Path) -> tuple[str, str, Path]:
         if not (folder / "run.json").is_file() and is_dataset(folder.parent):
-            place = folder.name, open_dataset(folder.parent).held(folder.name).machine
-        else:
-            try:
-                run = open_run(folder)
-            except StoreError as error:
-                if folder in alone:
-                    raise
-                print_left_out(error, private)
-                continue
-            machine, shared = machines.of(run.record)
-            if shared:
-                print(one_line(shown_text(f"note: {shared}", private)), file=sys.stderr)
-            place = run.run_id, machine
-        if place[0] not in seen:
-            seen.add(place[0])
-            found.setdefault(place[1], []).append((place[0], folder))
-    if not found:
+            return folder.name, open_dataset(folder.parent).held(folder.name).machine, folder
+        run = open_run(folder)
+        machine, shared = machines.of(run.record)
+        if shared:
+            print(one_line(shown_text(f"note: {shared}", private)), file=sys.stderr)
+        return run.run_id, machine, folder
+
+    runs: dict[str, tuple[str, Path]] = {}
+    for run_id, machine, folder in readable(folders, place, lambda error: print_left_out(error, private), named):
+        runs.setdefault(run_id, (machine, folder))
+    if not runs:
         raise StoreError(f"none of {len(folders)} runs can be read")
-    return {machine: [folder for _, folder in sorted(own)] for machine, own in sorted(found.items())}
+    by_machine = group_by(sorted(runs), lambda run_id: runs[run_id][0])
+    return {machine: [runs[run_id][1] for run_id in own] for machine, own in sorted(by_machine.items())}
 
 
 def _labelled(

@@ -110,7 +110,7 @@ def _refuse(baselines: Sequence[RunAnalysis], head: RunAnalysis, *, force: bool)
     if differing and not force:
         named = [(run, run_id(head), one) for run, one in differing.values()]
         raise UsageError(f"this gate would mean nothing, {differ(named)}")
-    return [Caveat("different", {"mismatch": one, "run": run}) for run, one in differing.values()]
+    return [Caveat("forced", {"mismatch": one, "run": run}) for run, one in differing.values()]
 
 
 def parser() -> Parser:

@@ -3,8 +3,9 @@
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from bench.analyse.conditions import other_machine, recorded_at
@@ -17,7 +18,7 @@ from bench.errors import BenchError, StoreError, UsageError
 from bench.plan.values import part_of_one
 from bench.prepare.cache import cache_root
 from bench.report.redact import HELP, Private, of_this_machine, shown_text
-from bench.store.lookup import folders_in
+from bench.store.lookup import folders_in, readable
 from bench.store.reader import StoredRun, open_run
 from bench.store.remote import is_url
 
@@ -95,25 +96,20 @@ class Analyses:
         return self._made[path]
 
 
-def known_variation(results: Path, head: RunAnalysis, analyses: Analyses | None = None) -> Variation:
+def known_variation(results: Path, head: RunAnalysis, analyses: Analyses) -> Variation:
     """How much runs of the machine of ``head`` vary, by the older ones in ``results``."""
-    return variation(_earlier(results, head, analyses or Analyses()))
+    return variation(islice(readable(_earlier(results, head), analyses.of), _MOST_EARLIER))
 
 
-def _earlier(results: Path, head: RunAnalysis, analyses: Analyses) -> Iterator[RunAnalysis]:
+def _earlier(results: Path, head: RunAnalysis) -> Iterator[StoredRun]:
+    """The runs that may tell something, each once, the newest first."""
     seen = {str(head.record.get("run_id"))}
     wanted = {cell.load.backend for cell in head.cells}
-    for path in reversed(folders_in(results)):
-        # A run that cannot be read is left out.
-        with suppress(StoreError):
-            run = open_run(path)
-            backends = {str(load.get("backend")) for load in recorded_at(run.record, "plan", "loads") or ()}
-            if run.run_id in seen or not _precedes(run, head) or not wanted & backends:
-                continue
+    for run in readable(reversed(folders_in(results)), open_run):
+        backends = {str(load.get("backend")) for load in recorded_at(run.record, "plan", "loads") or ()}
+        if run.run_id not in seen and wanted & backends and _precedes(run, head):
             seen.add(run.run_id)
-            yield analyses.of(run)
-            if len(seen) > _MOST_EARLIER:
-                return
+            yield run
 
 
 def _precedes(run: StoredRun, head: RunAnalysis) -> bool:

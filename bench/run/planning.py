@@ -10,6 +10,7 @@ from typing import Any
 from bench.errors import UsageError
 from bench.observe.accelerators import gpus, hardware, npus
 from bench.observe.limits import usable_memory
+from bench.observe.machine import machine_id
 from bench.plan import values as v
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load
@@ -101,6 +102,9 @@ def _whole(measuring_s: float, options: Options, making_s: float) -> str:
 def _options_again(flags: Mapping[str, Any], root: Path) -> Options:
     given = flags.get("results_dir")
     run = find_resumable(flags["resume"], root / "results" if given is None else v.path(given, "--results-dir"))
+    # Before anything is installed or started that the record of another machine names.
+    if run.machine_id not in ("unknown", machine_id()):
+        raise UsageError(f"--resume: {run.path} was measured on another machine: carry it on there")
     options = options_again(run.record, flags, root)
     if any(run.record["plan"].get(part) is None for part in ("loads", "cells")):
         raise UsageError("--resume: run.json of that run does not record its plan; measure anew without --resume")

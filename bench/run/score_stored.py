@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from backends.reasons import first_of
-from bench.analyse.conditions import other_machine
+from bench.analyse.conditions import other_machine, venv_of
 from bench.errors import StoreError
 from bench.findings import Code
 from bench.measure.attempt import LoadPlan, RunFacts
@@ -168,8 +168,12 @@ def _changed(run: StoredRun, loads: Sequence[Load], venvs: Venvs) -> dict[str, s
     """``load_key`` -> in which of its packages its stack is another one than was timed."""
     named = named_venvs(loads, venvs)
     now, then = describe_venvs(named), run.record.get("venvs") or {}
-    differing = {venv: _differing(then.get(name) or {}, now[name]) for name, venv in named.items()}
-    found = {load.key: differing[venvs.of(load)] for load in loads}
+    names = {venv: name for name, venv in named.items()}
+    found = {}
+    for load in loads:
+        # The run may have named it otherwise: beside another venv of the stack, or without one.
+        timed = then.get(venv_of(run.record, load.backend, load.device, load.variant)) or {}
+        found[load.key] = _differing(timed, now[names[venvs.of(load)]])
     variants = run.record["plan"].get("variants") or {}
     for load in loads:
         # One of load options runs in the project's own venv.

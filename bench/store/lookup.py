@@ -6,20 +6,49 @@ Runs lie in a results folder, each in a folder of its own, or in a dataset, whos
 import fnmatch
 import glob
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from bench.errors import StoreError, UsageError
 from bench.store.dataset import is_dataset, open_dataset
 from bench.store.reader import StoredRun, open_run
 
+_One = TypeVar("_One")
+_Read = TypeVar("_Read")
+LeaveOut = Callable[[StoreError], object]
+
+
+def readable(
+    runs: Iterable[_One],
+    read: Callable[[_One], _Read],
+    leave_out: LeaveOut | None = None,
+    named: Collection[_One] = (),
+) -> Iterator[_Read]:
+    """What ``read`` makes of each of several runs; one that it cannot read is left out, unless it is ``named`` itself.
+
+    ``leave_out``: told why; ``None`` where nobody has to know.
+
+    Raises:
+        StoreError: a run that is named itself cannot be read.
+    """
+    for one in runs:
+        try:
+            found = read(one)
+        except StoreError as error:
+            if one in named:
+                raise
+            if leave_out is not None:
+                leave_out(error)
+        else:
+            yield found
+
 
 def find_runs(
     names: Sequence[str],
     results: Path,
-    read: Callable[[StoredRun], object] | None = None,
-    leave_out: Callable[[StoreError], object] | None = None,
+    read: Callable[[StoredRun], object] = lambda _run: None,
+    leave_out: LeaveOut | None = None,
 ) -> list[StoredRun]:
     """The runs that ``names`` mean, in their order, each once.
 
@@ -30,35 +59,44 @@ def find_runs(
         StoreError: a run cannot be opened or read.
     """
     found: dict[str, StoredRun] = {}
+
+    def opened(path: Path) -> StoredRun:
+        run = open_run(path)
+        # A copy in another folder is the same run.
+        if run.run_id not in found:
+            read(run)
+        return run
+
     for name in names:
-        for path in find_folders([name], results):
-            try:
-                run = open_run(path)
-                # A copy in another folder is the same run.
-                if run.run_id not in found and read is not None:
-                    read(run)
-                found.setdefault(run.run_id, run)
-            except StoreError as error:
-                if leave_out is None or not is_glob(name):
-                    raise
-                leave_out(error)
+        folders = find_folders([name], results)
+        named = () if leave_out and _is_glob(name) else folders
+        for run in readable(folders, opened, leave_out, named):
+            found.setdefault(run.run_id, run)
     if not found and names:
         raise StoreError(f"no run of {', '.join(names)} can be read")
     return list(found.values())
 
 
-def is_glob(name: str) -> bool:
+def runs_meant(names: Sequence[str], results: Path) -> tuple[list[Path], set[Path]]:
+    """The folders of the runs that ``names`` mean, or of all without names; and of those that are named themselves.
+
+    Raises:
+        UsageError: a name means no run.
+        StoreError: a dataset cannot be read, or there is no run at all.
+    """
+    named = find_folders([name for name in names if not _is_glob(name)], results)
+    return find_folders(names, results) if names else all_folders(results), {*named}
+
+
+def _is_glob(name: str) -> bool:
     """Whether ``name`` may mean several runs."""
     return glob.has_magic(name) and not Path(name).exists()
 
 
 def named_again(names: Sequence[str], results: Path) -> list[str]:
     """The ids of runs that ``names`` mean more than once, as by the names of copies."""
-    counted: Counter[str] = Counter()
-    for name in names:
-        for path in find_folders([name], results):
-            with suppress(StoreError):
-                counted[open_run(path).run_id] += 1
+    folders = (path for name in names for path in find_folders([name], results))
+    counted = Counter(run.run_id for run in readable(folders, open_run))
     return [run_id for run_id, count in counted.items() if count > 1]
 
 

@@ -19,7 +19,7 @@ from bench.commands.fleet_report import main as fleet_main
 from bench.commands.history import main as history_main
 from bench.plan.cells import Load
 from bench.report.compare.comparison_exports import write_comparison
-from bench.report.fleet.fleet_page import page as fleet_page
+from bench.report.fleet.fleet_exports import page as fleet_page
 from bench.report.history.history_page import page as history_page
 from bench.report.index import update_index
 from bench.report.language import chosen

@@ -16,7 +16,7 @@ from bench.analyse.fleet_machine import LAKES, Machine
 from bench.analyse.machine_runs import MachineRun
 from bench.analyse.read_fleet import Wanted
 from bench.analyse.results import RunAnalysis
-from bench.analyse.variation import variation_of
+from bench.analyse.variation import variation
 from bench.plan.cells import Cell, Load
 from bench.report.fleet.fleet_view import FleetView, view_fleet
 from tests.support.analyses import made_cell, made_load, made_run
@@ -119,7 +119,7 @@ def made_machine(name: str, runs: Sequence[RunAnalysis], generation: str = "Luna
         standing=tuple(standing),
         tried=(),
         history=None,
-        variation=variation_of(()),
+        variation=variation(()),
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.analyse.comparison import VERDICTS, Changed, Comparison, Difference, Head, compare_variants
-from bench.analyse.conditions import NAMED, Mismatch, interruptions
+from bench.analyse.conditions import NAMED, interruptions
 from bench.analyse.quality_change import QualityChange
 from bench.analyse.results import CellResult, RunAnalysis
 from bench.analyse.run import analyse_run
@@ -85,12 +85,16 @@ def lines(view: ComparisonView) -> list[str]:
         figures = calls(view)
     else:
         figures = cells(called_first(view.rows), view.names, "compare.html and compare.json")
+    qualities = [
+        comparison_quality.line(one.change, comparison_quality.named(one, view))
+        for one in comparison_quality.changed_first(view.qualities)
+    ]
     found = [
         words.heading(comparison),
         *words.caveats(view),
         "",
         *figures,
-        *limited([f"quality of {line}" for line in comparison_quality.lines(view)], "compare.json"),
+        *limited([f"quality of {line}" for line in qualities], "compare.json"),
         *limited(words.alone_lines(view), "compare.json"),
         *limited([_difference(one, several=comparison.several) for one in view.changed], "compare.json"),
         "",
@@ -252,7 +256,7 @@ def comparison_json(view: ComparisonView) -> str:
         "quality_tolerance": comparison.quality_tolerance,
         "rule": words.rule(comparison),
         "adjustment": words.adjustment(view),
-        "notes": words.caveats(view),
+        "notes": list(words.caveats(view)),
         "heads": [
             {"head": place, **_head(head, naming), "basis": words.basis([head], paired=comparison.paired)}
             for place, head in enumerate(comparison.heads)
@@ -301,11 +305,18 @@ def _about(view: ComparisonView) -> dict[str, Any]:
 
 def _head(head: Head, naming: Naming) -> dict[str, Any]:
     own_naming = name_all(head.run)
+    ends = [
+        recorded.pair(one) if one.what == "prompts" else (_recorded(one.what, one.base), _recorded(one.what, one.head))
+        for one in head.mismatches
+    ]
     return {
         "name": head.name,
         "interruptions": sittings(head.run),
         "earlier_runs": head.earlier,
-        "mismatches": [_mismatch(one) for one in head.mismatches],
+        "mismatches": [
+            {"what": one.what, "base": there, "head": here, "fatal": one.fatal}
+            for one, (there, here) in zip(head.mismatches, ends, strict=True)
+        ],
         "only_base": [identity(cell, naming) for cell in head.only_base],
         "only_head": [identity(cell, own_naming) for cell in head.only_head],
     }
@@ -314,13 +325,6 @@ def _head(head: Head, naming: Naming) -> dict[str, Any]:
 def sittings(run: RunAnalysis) -> list[dict[str, Any]]:
     """The interruptions of a run."""
     return as_values(interruptions(run.record))
-
-
-def _mismatch(one: Mismatch) -> dict[str, Any]:
-    base, head = _recorded(one.what, one.base), _recorded(one.what, one.head)
-    if one.what == "prompts":
-        base, head = recorded.pair(one)
-    return {"what": one.what, "base": base, "head": head, "fatal": one.fatal}
 
 
 def _recorded(what: str, value: Any) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.analyse.comparison import CALLED, VERDICTS, Difference
+from bench.analyse.comparison import VERDICTS, Difference
 from bench.analyse.conditions import recorded_at
 from bench.analyse.quality_change import QUALITY_VERDICTS
 from bench.analyse.results import CellResult, RunAnalysis
@@ -36,7 +36,6 @@ def page(view: ComparisonView) -> str:
         charts=charts,
         metric_sections=[(metric, metric_words.short(metric), True) for metric, *_ in charts],
         width=WIDTH,
-        tint=tint,
         facts=_facts,
         limits=_LIMITS,
         verdicts=VERDICTS,
@@ -104,16 +103,13 @@ class Axis(RatioAxis):
             inside = room <= math.log(high) and -math.log(low) <= self.high * 0.95
             if inside and (not kept or math.log(kept[-1][1] / high) >= room):
                 kept.append((low, high))
-        return tuple(
-            (self.place(tick), _label(tick)) for tick in sorted({1.0, *(end for pair in kept for end in pair)})
-        )
-
-
-def _label(ratio: float) -> str:
-    if ratio == 1:
-        return "0"
-    # Short, so that it fits beside the end of the axis.
-    return f"{ratio:g}×" if ratio >= 2 else signed_percent(f"{100 * (ratio - 1):+.3g}")  # noqa: RUF001 - the sign of multiplication
+        below, above = sorted(low for low, _ in kept), sorted(high for _, high in kept)
+        # Short, so that they fit beside the end of the axis.
+        labels = {
+            tick: f"{tick:g}×" if tick >= 2 else signed_percent(f"{100 * (tick - 1):+.3g}")  # noqa: RUF001 - the sign of multiplication
+            for tick in (*below, *above)
+        }
+        return tuple((self.place(tick), labels.get(tick, "0")) for tick in (*below, 1.0, *above))
 
 
 def axis(differences: Sequence[Difference], threshold: float) -> Axis:
@@ -145,17 +141,8 @@ MOST_FIGURES = 4000
 """Of one metric in a heat map; the rows of the largest calls come first, and compare.json holds all."""
 FOLDED_FROM = 40
 """From how many rows on those without a call are folded away."""
-_STEPS = (1.1, 1.3)
-"""Ratios from which on a call has a deeper colour."""
 _MOST_SHAPES = 16
 _MOST_ROWS = 400
-
-
-def tint(one: Difference) -> str:
-    """The classes that colour a figure: its verdict, and of calls how deep."""
-    size = abs(math.log(one.contrast.ratio.value))
-    depth = 1 + sum(size > math.log(step) for step in _STEPS)
-    return f"{one.verdict} d{depth}" if one.verdict in CALLED else one.verdict
 
 
 def heat_maps(view: ComparisonView) -> Iterator[tuple[str, list[Row], list[Row], int]]:

@@ -7,18 +7,12 @@ from bench.analyse.quality_change import QualityChange
 from bench.metrics import METRICS
 from bench.report.code_words import word
 from bench.report.compare.comparison_figures import change, ratio, shape, verdict_name
-from bench.report.compare.comparison_view import ComparisonView, QualityFigure
+from bench.report.compare.comparison_view import ComparisonView, Figure, QualityFigure
 from bench.report.format import clean, number, percent, plural
 from bench.report.language import gettext as _
 from bench.report.quality_words import reason as load_reason
 
 _LONGEST = 300
-
-
-def state(one: QualityChange) -> str:
-    """What the load itself is on both sides, e.g. ``faithful`` or ``faithful, now degraded``; blank where unknown."""
-    there, here = one.base.quality, one.head.quality
-    return now(there.verdict if there else "unknown", here.verdict if here else "unknown")
 
 
 def now(there: Verdict, here: Verdict) -> str:
@@ -57,55 +51,44 @@ def error(one: QualityChange) -> str:
     return clean(quality.error)[:_LONGEST] if quality and quality.error and one.reason == "head-unscored" else ""
 
 
-def artifact(one: QualityChange) -> str:
-    """Whether the artifact changed too; blank where that is not recorded, and where neither changed."""
-    if one.same_artifact is None:
-        return ""
-    if one.same_artifact:
-        return _("same artifact") if one.changed else ""
-    return _("another artifact")
-
-
 def known(one: QualityChange) -> str:
-    """What is known beside the perplexities, but for errors; blank for nothing."""
-    own = "" if one.reason in ("degraded", "mended") else state(one)
-    if one.reason == "broken":
-        own = load_reason(one.head)
-    return "; ".join(filter(None, (reason(one), own, artifact(one))))
+    """What is known beside the perplexities, but for errors; blank for nothing.
 
-
-def perplexities(one: QualityChange) -> str:
-    """From what to what; blank where no text was scored on both sides."""
-    if one.contrast is None:
-        return ""
-    return f"{number(one.base_perplexity)} -> {number(one.head_perplexity)}"
+    What the verdict rests on; what the load itself is on both sides; and whether the artifact changed too, where that
+    is recorded, and where either changed.
+    """
+    there, here = one.base.quality, one.head.quality
+    state = now(there.verdict if there else "unknown", here.verdict if here else "unknown")
+    if one.reason in ("degraded", "mended"):
+        state = ""
+    elif one.reason == "broken":
+        state = load_reason(one.head)
+    artifact = _("another artifact") if one.same_artifact is False else ""
+    if one.same_artifact and one.changed:
+        artifact = _("same artifact")
+    return "; ".join(filter(None, (reason(one), state, artifact)))
 
 
 def line(one: QualityChange, name: str) -> str:
     """All that is said of a load, for a terminal."""
     said = [f"{name}: {verdict_name(one.verdict)}"]
     if one.contrast is not None:
-        texts = plural(one.contrast.ratio.blocks, "{count} text", "{count} texts")
-        said.append(f"perplexity {perplexities(one)} ({texts}), {ratio(one.contrast.ratio)}")
+        over = one.contrast.ratio
+        texts = plural(over.blocks, "{count} text", "{count} texts")
+        ends = f"{number(one.base_perplexity)} -> {number(one.head_perplexity)}"
+        said.append(f"perplexity {ends} ({texts}), {ratio(over)}")
     return "; ".join(filter(None, (*said, known(one), error(one))))
-
-
-def lines(view: ComparisonView) -> list[str]:
-    """A line for each load and head, those that changed first."""
-    return [line(one.change, named(one, view)) for one in changed_first(view.qualities)]
 
 
 def changed_first(found: Sequence[QualityFigure]) -> list[QualityFigure]:
     """Worse loads, then better ones, then the others in their order."""
-    order = {"worse": 0, "better": 1}
-    return sorted(found, key=lambda one: (order.get(one.change.verdict, 2), -_size(one.change)))
 
+    def place(one: QualityFigure) -> tuple[int, float]:
+        change = one.change
+        over = change.contrast.ratio.value if change.changed and change.contrast else None
+        return {"worse": 0, "better": 1}.get(change.verdict, 2), -max(over, 1 / over) if over else 0.0
 
-def _size(one: QualityChange) -> float:
-    if not one.changed or one.contrast is None:
-        return 0.0
-    over = one.contrast.ratio.value
-    return max(over, 1 / over)
+    return sorted(found, key=place)
 
 
 def named(one: QualityFigure, view: ComparisonView) -> str:
@@ -120,31 +103,32 @@ def answer(view: ComparisonView) -> str:
     if not found:
         return ""
     first, *others = found
-    load, what = named(first, view), _what(first.change)
-    if first.change.verdict == "worse" and first.faster:
-        one = first.faster.difference
+    load, quality = named(first, view), reason(first.change)
+    if first.change.contrast is not None and first.change.reason not in ("collapsed", "broken", "mended"):
+        quality = _("perplexity {change}").format(change=change(first.change.contrast.ratio))
+    if first.change.verdict == "worse" and (faster := _fastest(first, view)):
+        one = faster.difference
         sentence = _("Faster and worse: {load}: {metric} at {shape} {latency}; {quality}.").format(
             load=load,
             metric=METRICS[one.metric].short,
-            shape=shape(first.faster.cell),
+            shape=shape(faster.cell),
             latency=change(one.contrast.ratio),
-            quality=what,
+            quality=quality,
         )
     elif first.change.verdict == "worse":
-        sentence = _("Worse: {load}: {quality}.").format(load=load, quality=what)
+        sentence = _("Worse: {load}: {quality}.").format(load=load, quality=quality)
     else:
-        sentence = _("Better: {load}: {quality}.").format(load=load, quality=what)
+        sentence = _("Better: {load}: {quality}.").format(load=load, quality=quality)
     more = plural(
         len(others), "The quality of {count} more load changed.", "The quality of {count} more loads changed."
     )
     return f"{sentence} {more}" if others else sentence
 
 
-def _what(one: QualityChange) -> str:
-    """The reason, or the change of perplexity where that is the reason."""
-    if one.contrast is None or one.reason in ("collapsed", "broken", "mended"):
-        return reason(one)
-    return _("perplexity {change}").format(change=change(one.contrast.ratio))
+def _fastest(of: QualityFigure, view: ComparisonView) -> Figure | None:
+    """The load's figure that got faster most, if any is called so."""
+    own = (one for one in view.figures if (one.head, one.cell.load.load_key) == (of.head, of.change.base.load_key))
+    return max((one for one in own if one.difference.verdict == "faster"), key=lambda one: one.size, default=None)
 
 
 def rule(tolerance: float) -> str:

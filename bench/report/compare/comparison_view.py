@@ -3,13 +3,15 @@
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 
 from bench.analyse.comparison import CALLED, Changed, Comparison, Difference, changed, stand_together
 from bench.analyse.quality_change import QualityChange
 from bench.analyse.read_findings import touched
 from bench.analyse.results import CellResult, Finding
 from bench.metrics import COMPARED
+from bench.report.compare.comparison_figures import differing_options, short_cell_name
 from bench.report.names import Naming, name_all
 
 BASE = -1
@@ -71,20 +73,24 @@ class Touching:
 
 @dataclass(frozen=True, slots=True)
 class Alone:
-    """Cells that are missing in the same heads, by their places, or, with ``in_base`` false, that these have alone."""
+    """Cells that are missing in the same heads, by their places, or, with ``in_base`` false, that these have alone.
+
+    ``options``: of each cell, where they tell it from one that another side has alone, see
+    :func:`bench.report.compare.comparison_figures.differing_options`.
+    """
 
     places: tuple[int, ...]
     in_base: bool
     cells: tuple[CellResult, ...]
+    options: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class QualityFigure:
-    """The quality of one load in one head, and the load's figure that got faster most if any is called so."""
+    """The quality of one load in one head, whose place counts from 0."""
 
     head: int
     change: QualityChange
-    faster: Figure | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,34 +133,33 @@ class ComparisonView:
 def comparison_view(comparison: Comparison) -> ComparisonView:
     """What is to be shown of a comparison with one base."""
     findings = _findings(comparison)
-    rows = rows_of(comparison, findings)
+    order = {load.load_key: place for place, load in enumerate(comparison.base.loads)}
+    qualities = [QualityFigure(place, one) for place, head in enumerate(comparison.heads) for one in head.qualities]
     return ComparisonView(
         comparison=comparison,
         names=name_all(comparison.base),
-        rows=rows,
-        counts=tuple(_counts(head.differences) for head in comparison.heads),
+        rows=rows_of(comparison, findings),
+        counts=tuple(
+            {
+                metric: counts
+                for metric in COMPARED
+                if (counts := Counter(one.verdict for one in head.differences if one.metric == metric))
+            }
+            for head in comparison.heads
+        ),
         findings=findings,
         changed=tuple(changed(comparison.heads)),
-        alone=(
-            *_alone([head.only_base for head in comparison.heads], in_base=True),
-            *_alone([head.only_head for head in comparison.heads], in_base=False),
+        alone=tuple(
+            _told_apart(
+                comparison,
+                [
+                    *_alone([head.only_base for head in comparison.heads], in_base=True),
+                    *_alone([head.only_head for head in comparison.heads], in_base=False),
+                ],
+            )
         ),
-        qualities=_qualities(comparison, rows),
+        qualities=tuple(sorted(qualities, key=lambda one: order[one.change.base.load_key])),
     )
-
-
-def _qualities(comparison: Comparison, rows: Sequence[Row]) -> tuple[QualityFigure, ...]:
-    faster: dict[tuple[int, str], Figure] = {}
-    for one in sorted((one for row in rows for one in row.figures), key=lambda one: one.size):
-        if one.difference.verdict == "faster":
-            faster[one.head, one.cell.load.load_key] = one
-    found = [
-        QualityFigure(place, change, faster.get((place, change.base.load_key)))
-        for place, head in enumerate(comparison.heads)
-        for change in head.qualities
-    ]
-    order = {load.load_key: place for place, load in enumerate(comparison.base.loads)}
-    return tuple(sorted(found, key=lambda one: order[one.change.base.load_key]))
 
 
 def rows_of(comparison: Comparison, findings: Sequence[Touching] = ()) -> tuple[Row, ...]:
@@ -186,13 +191,6 @@ def largest_first(rows: Sequence[Row]) -> list[Row]:
     return called_first(sorted(rows, key=lambda row: -max((one.size for one in row.figures), default=0.0)))
 
 
-def _counts(differences: Sequence[Difference]) -> dict[str, Counter[str]]:
-    counts: dict[str, Counter[str]] = {}
-    for one in differences:
-        counts.setdefault(one.metric, Counter())[one.verdict] += 1
-    return {metric: counts[metric] for metric in COMPARED if metric in counts}
-
-
 def _alone(cells_by_head: Sequence[Sequence[CellResult]], *, in_base: bool) -> Iterator[Alone]:
     places: dict[str, list[int]] = {}
     cells: dict[str, CellResult] = {}
@@ -204,25 +202,28 @@ def _alone(cells_by_head: Sequence[Sequence[CellResult]], *, in_base: bool) -> I
         yield Alone(group, in_base, tuple(cells[key] for key, own in places.items() if tuple(own) == group))
 
 
+def _told_apart(comparison: Comparison, found: Sequence[Alone]) -> Iterator[Alone]:
+    runs = [comparison.base if one.in_base else comparison.heads[one.places[0]].run for one in found]
+    named = zip(found, map(name_all, runs), strict=True)
+    names = [short_cell_name(cell, naming) for one, naming in named for cell in one.cells]
+    options = iter(differing_options(names, [cell.load for one in found for cell in one.cells]))
+    yield from (replace(one, options=tuple(islice(options, len(one.cells)))) for one in found)
+
+
 # -- what the guard found
 
 
 def _findings(comparison: Comparison) -> tuple[Touching, ...]:
-    base = list(_touching(BASE, comparison))
-    # What a run of two variants was found to suffer as a whole is one finding, though both sides carry it.
-    known = [one.finding for one in base] if comparison.paired else []
-    heads = [one for place, _ in enumerate(comparison.heads) for one in _touching(place, comparison)]
-    return (*base, *(one for one in heads if one.finding not in known))
-
-
-def _touching(place: int, comparison: Comparison) -> Iterator[Touching]:
-    if place == BASE:
-        compared = {cell.cell.cell_key for head in comparison.heads for cell in head.cells}
-        run = comparison.base
-        pairs = [(cell, cell) for cell in run.cells if cell.cell_key in compared]
-    else:
-        run = comparison.heads[place].run
-        pairs = [(cell.cell, cell.other) for cell in comparison.heads[place].cells]
-    named = {own.cell_key: cell for cell, own in pairs}
-    for finding, cells in touched(run.findings, [own for _, own in pairs]):
-        yield Touching(finding, place, tuple(named[cell.cell_key] for cell in cells))
+    compared = {cell.cell.cell_key for head in comparison.heads for cell in head.cells}
+    of_base = [(cell, cell) for cell in comparison.base.cells if cell.cell_key in compared]
+    of_heads = [[(cell.cell, cell.other) for cell in head.cells] for head in comparison.heads]
+    runs = [comparison.base, *(head.run for head in comparison.heads)]
+    found: list[Touching] = []
+    for place, (run, pairs) in enumerate(zip(runs, [of_base, *of_heads], strict=True), start=BASE):
+        # What a run of two variants was found to suffer as a whole is one finding, though both sides carry it.
+        known = [one.finding for one in found] if comparison.paired else []
+        named = {own.cell_key: cell for cell, own in pairs}
+        for finding, cells in touched(run.findings, [own for _, own in pairs]):
+            if finding not in known:
+                found.append(Touching(finding, place, tuple(named[cell.cell_key] for cell in cells)))
+    return tuple(found)

@@ -9,7 +9,7 @@ from bench.analyse.interval import CONFIDENCE
 from bench.metrics import METRICS
 from bench.report import finding_words
 from bench.report.compare import comparison_quality
-from bench.report.compare.comparison_figures import between, change, short_cell_name, verdict_name
+from bench.report.compare.comparison_figures import between, change, short_cell_name, verdict_name, with_options
 from bench.report.compare.comparison_view import BASE, Alone, ComparisonView, Figure, Touching
 from bench.report.compare.recorded import condition, pair
 from bench.report.format import capital, listed, percent, plural
@@ -76,12 +76,9 @@ def refusal(comparison: Comparison) -> str:
 # -- before any figure
 
 
-def caveats(view: ComparisonView) -> list[str]:
+def caveats(view: ComparisonView) -> Iterator[str]:
     """What has to be said before any figure."""
-    return list(_caveats(view, view.comparison))
-
-
-def _caveats(view: ComparisonView, comparison: Comparison) -> Iterator[str]:
+    comparison = view.comparison
     whats = dict.fromkeys(one.what for head in comparison.heads for one in head.mismatches)
     yield from (_different(what, comparison) for what in whats)
     if not whats.keys().isdisjoint(MACHINE):
@@ -337,7 +334,8 @@ def alone_title(one: Alone, comparison: Comparison) -> str:
 def alone_cells(one: Alone, view: ComparisonView) -> list[str]:
     """The names of these cells."""
     naming = view.names if one.in_base else name_all(view.comparison.heads[one.places[0]].run)
-    return [short_cell_name(cell, naming) for cell in one.cells]
+    named = zip(one.cells, one.options, strict=True)
+    return [with_options(short_cell_name(cell, naming), options) for cell, options in named]
 
 
 def alone_lines(view: ComparisonView) -> list[str]:

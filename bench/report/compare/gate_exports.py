@@ -8,7 +8,7 @@ from typing import Any
 from bench.analyse.comparison import Caveat, Difference
 from bench.analyse.failures import UNREACHED
 from bench.analyse.gate_rule import CANNOT_TELL, LEAST_BASELINES, NONE_SHOWN, REGRESSION, Gate, could_hide
-from bench.analyse.results import CellResult, Lost
+from bench.analyse.results import CellResult
 from bench.report.compare import comparison_quality
 from bench.report.compare.comparison_exports import (
     cells,
@@ -83,6 +83,7 @@ _SENTENCES = {
     "unfinished-baseline": "LEFT OUT baseline {run}: it has no end: it is still being written or was killed",
     "empty-baseline": "LEFT OUT baseline {run}: it measured nothing",
     "different": "DIFFERENT {mismatch.what}: {mismatch:base} in the newest baseline, {mismatch:head} here",
+    "forced": "DIFFERENT {mismatch.what}: {mismatch:base} in baseline {run}, {mismatch:head} here",
     "mixed-baselines": (
         "the baselines were measured under {count} different conditions (packages, drivers, kernel, power): "
         "what that changed counts as variation between runs, and the gate sees less"
@@ -196,14 +197,13 @@ def could_hide_text(one: Difference) -> str:
 
 def lost_text(cell: CellResult) -> str:
     """Which blocks a cell lost, and why, e.g. ``crashed in 9 blocks: killed by signal 11``."""
-    return "; ".join(map(_lost, cell.lost))
-
-
-def _lost(one: Lost) -> str:
-    blocks = "one block" if len(one.blocks) == 1 else f"{len(one.blocks)} blocks"
-    if one.status == UNREACHED:
-        return f"not reached in {blocks}"
-    return f"{'nothing counts' if one.status == 'invalid' else one.status} in {blocks}: {one.message}"
+    found = []
+    for one in cell.lost:
+        blocks = "one block" if len(one.blocks) == 1 else f"{len(one.blocks)} blocks"
+        what = "nothing counts" if one.status == "invalid" else one.status
+        reached = f"{what} in {blocks}: {one.message}"
+        found.append(f"not reached in {blocks}" if one.status == UNREACHED else reached)
+    return "; ".join(found)
 
 
 @speaking(ENGLISH.code)

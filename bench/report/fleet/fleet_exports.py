@@ -1,26 +1,69 @@
-"""A fleet as lines for a terminal, as Markdown, as CSV, and as JSON for a program."""
+"""A fleet as a page without requests, as lines for a terminal, as Markdown, as CSV, and as JSON for a program."""
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from bench.analyse.fleet import METRICS, Figure, Question, energies, splits, tries
+from bench.analyse.comparison import VERDICTS
+from bench.analyse.conditions import Change
+from bench.analyse.fleet import KINDS, METRICS, PAIRS, Figure, Question, energies, least_and_most, splits, tries
 from bench.analyse.fleet_machine import Machine, Tried
+from bench.analyse.grouping import group_by
 from bench.metrics import METRICS as ENTRIES, RANKED
+from bench.report.compare import comparison_figures
 from bench.report.compare.comparison_figures import change
 from bench.report.exports.fields import attributes, json_text, turn_of, with_ends
 from bench.report.exports.summary_rows import summary_csv
 from bench.report.fleet import fleet_words as words
 from bench.report.fleet.fleet_view import FleetView, columns, fastest, title
 from bench.report.format import listed, plain, with_interval
+from bench.report.history.history_text import change_text
 from bench.report.index import about_fields
 from bench.report.language import ENGLISH, in_each, speaking
-from bench.report.template import render_markdown
+from bench.report.template import data_uri, render_markdown, render_page
 
 FLEET_VERSION = 1
 _MOST_IN_TERMINAL = 40
 _MOST_FIGURES = 1500
-"""Of Markdown."""
+"""Of Markdown: GitHub refuses a step summary of more than 1 MiB."""
+_MOST_BYTES = 1_000_000
+"""Of the CSV within the page; a larger one lies beside it."""
+_MOST_TRIED = 1500
+
+
+def page(view: FleetView, csv: str) -> str:
+    """The page of a fleet, in the language that is chosen; ``csv`` is the file that it holds."""
+    tried = tries(view.fleet.machines)
+    shown = sorted(tried, key=lambda one: not one[1].failed)[:_MOST_TRIED]
+    figures = [one for question in view.shown for one in question.figures]
+    return render_page(
+        "fleet",
+        "",
+        ("comparison", "choices"),
+        view=view,
+        fleet=view.fleet,
+        csv="fleet.csv" if len(csv) > _MOST_BYTES else data_uri(csv.encode("utf-8"), "text/csv;charset=utf-8"),
+        generations=list(dict.fromkeys(words.generation(one) for one in view.fleet.machines)),
+        backends=sorted({one.cell.load.backend for one in figures}),
+        devices=sorted({one.cell.load.ran_on for one in figures}),
+        tried=shown,
+        tried_left_out=len(tried) - len(shown),
+        changes=splits(view.fleet.machines),
+        changed=[one for one in view.fleet.machines if one.history and one.history.turns],
+        energies=energies,
+        columns=columns,
+        fastest=fastest,
+        request=title,
+        words=words,
+        compared=METRICS,
+        kinds=KINDS,
+        pairs=PAIRS,
+        by_generation=lambda found: group_by(found, lambda one: words.generation(one.machine)),
+        by_reasons=lambda found: group_by(found, lambda one: (one.machine.id, words.reasons(one))),
+        change_text=lambda one: change_text(Change(one.what, one.before, one.after, ())),
+        least_and_most=least_and_most,
+        figures=comparison_figures,
+        verdicts=VERDICTS,
+    )
 
 
 def rows(view: FleetView) -> list[dict[str, Any]]:
@@ -100,7 +143,13 @@ def as_json(view: FleetView) -> str:
             "threshold": fleet.threshold,
             "notes": [*words.notes(view), words.read_note(view)],
             "rule": words.rule(view),
-            "machines": [_machine(one) for one in fleet.machines],
+            "machines": [
+                {
+                    **attributes(one, "id", "name", "labels", "cpu", "generation", "runs", "read", "left_out"),
+                    "turns": words.turns(one),
+                }
+                for one in fleet.machines
+            ],
             "rows": rows(view),
             "answers": [
                 {
@@ -160,11 +209,6 @@ def as_json(view: FleetView) -> str:
     )
 
 
-def _machine(one: Machine) -> dict[str, Any]:
-    known = attributes(one, "id", "name", "labels", "cpu", "generation", "runs", "read", "left_out")
-    return {**known, "turns": words.turns(one)}
-
-
 def _about(view: FleetView) -> dict[str, Any]:
     figures = view.figures
     machines = view.fleet.machines
@@ -220,7 +264,7 @@ def markdown(view: FleetView) -> str:
         "fleet",
         view=view,
         words=words,
-        questions=list(_in_markdown(view)),
+        questions=view.first(_MOST_FIGURES),
         title=title,
         fastest=lambda question: [one for metric in RANKED for one in fastest(question, metric)],
         columns=columns,
@@ -230,13 +274,3 @@ def markdown(view: FleetView) -> str:
         changed=[one for one in view.fleet.machines if one.history and one.history.turns],
         failed=[(machine, one) for machine, one in tries(view.fleet.machines) if one.failed],
     )
-
-
-def _in_markdown(view: FleetView) -> Iterator[Question]:
-    """The first requests: GitHub refuses a step summary of more than 1 MiB."""
-    count = 0
-    for question in view.shown:
-        count += len(question.figures)
-        if count > _MOST_FIGURES and question is not view.shown[0]:
-            return
-        yield question

@@ -1,6 +1,6 @@
 """What the page of a fleet claims, as values that every renderer puts into words, and the runs it is read from."""
 
-from collections import Counter
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,6 +10,7 @@ from bench.analyse.fleet_machine import Machine
 from bench.analyse.read_fleet import Wanted
 from bench.analyse.results import CellResult, Ranking
 from bench.errors import UsageError
+from bench.report.compare.comparison_figures import differing_options, with_options
 from bench.report.format import clean, listed
 from bench.report.language import gettext as _
 from bench.report.names import Naming, mark_of, name_all, requests_name
@@ -21,36 +22,40 @@ MOST_FIGURES = 6000
 
 @dataclass(frozen=True, slots=True)
 class FleetView:
-    """All that is shown of a fleet: names by run, digests of models that have several, and the newest run's begin."""
+    """All that is shown of a fleet.
+
+    Args:
+        names: by run.
+        options: by run and cell, where they tell its configuration from one of another machine, see
+            :func:`bench.report.compare.comparison_figures.differing_options`.
+        digests: of models that have several.
+        newest: when the newest run began.
+    """
 
     fleet: Fleet
     names: Mapping[str, Naming]
+    options: Mapping[tuple[str, str], str | None]
     digests: Mapping[str, tuple[str, ...]]
     newest: datetime
 
     @property
     def shown(self) -> tuple[Question, ...]:
-        """The requests on the page: the first, and as many as fit beside it."""
-        found: list[Question] = []
-        count = 0
-        for one in self.fleet.questions:
-            count += len(one.figures)
-            if found and count > MOST_FIGURES:
-                break
-            found.append(one)
-        return tuple(found)
+        """The requests on the page."""
+        return self.first(MOST_FIGURES)
+
+    def first(self, most: int) -> tuple[Question, ...]:
+        """The first request, and as many as have ``most`` figures together with it."""
+        counts = itertools.accumulate(len(one.figures) for one in self.fleet.questions)
+        fitting = sum(count <= most for count in counts)
+        return self.fleet.questions[: max(1, fitting)]
 
     @property
     def figures(self) -> list[Figure]:
         return [one for question in self.fleet.questions for one in question.figures]
 
-    @property
-    def simulated(self) -> str:
-        kinds = {one.cell.load.simulated for one in self.figures}
-        return "none" if True not in kinds else "some" if False in kinds else "all"
-
     def name(self, one: Figure) -> str:
-        return self.names[one.standing.run_id].of(one.cell.load)
+        run_id = one.standing.run_id
+        return with_options(self.names[run_id].of(one.cell.load), self.options[run_id, one.cell.cell_key])
 
     def age(self, one: Figure) -> int:
         """Days from its run to the newest one of the fleet."""
@@ -79,9 +84,17 @@ def view_fleet(fleet: Fleet, wanted: Wanted) -> FleetView:
     digests: dict[str, dict[str, None]] = {}
     for one in fleet.questions:
         digests.setdefault(one.asked.model, {})[one.asked.digest] = None
+    names = {run_id: name_all(own.analysis) for run_id, own in standing.items()}
+    options: dict[tuple[str, str], str | None] = {}
+    for question in questions:
+        loads = [one.cell.load for one in question.figures]
+        called = [names[one.standing.run_id].of(one.cell.load) for one in question.figures]
+        places = [(one.standing.run_id, one.cell.cell_key) for one in question.figures]
+        options |= zip(places, differing_options(called, loads), strict=True)
     return FleetView(
         fleet=replace(fleet, questions=questions),
-        names={run_id: name_all(own.analysis) for run_id, own in standing.items()},
+        names=names,
+        options=options,
         digests={model: tuple(own) for model, own in digests.items() if len(own) > 1},
         newest=max(one.standing.created_at for question in questions for one in question.figures),
     )
@@ -151,8 +164,3 @@ def fastest(question: Question, metric: str) -> list[Fastest]:
         for ranking in question.rankings[machine.id]
         if ranking.metric == metric
     ]
-
-
-def count_fastest(view: FleetView, question: Question, metric: str) -> Counter[str]:
-    """Configuration -> on how many machines it is the lowest by a metric."""
-    return Counter(view.name(one.figure) for one in fastest(question, metric))

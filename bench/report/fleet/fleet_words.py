@@ -1,5 +1,6 @@
 """The sentences of a fleet, in the language that is chosen: what the page, Markdown, the terminal and JSON share."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from bench.analyse.fleet import Apart, Figure, Question
@@ -8,7 +9,7 @@ from bench.metrics import METRICS
 from bench.report import finding_words, metric_words
 from bench.report.code_words import word
 from bench.report.compare.recorded import condition, value
-from bench.report.fleet.fleet_view import Fastest, FleetView, count_fastest, title
+from bench.report.fleet.fleet_view import Fastest, FleetView, fastest, title
 from bench.report.format import capital, few, listed, number, percent, plural
 from bench.report.history.history_text import series_names, share, turn_sentence
 from bench.report.language import gettext as _, mark
@@ -41,7 +42,7 @@ def _machines(count: int) -> str:
 def notes(view: FleetView) -> Iterator[str]:
     """What has to be known before any figure."""
     machines = view.fleet.machines
-    if view.simulated != "none":
+    if any(one.cell.load.simulated for one in view.figures):
         yield _("simulated: no model ran for some or all of these latencies")
     if empty := [one.name for one in machines if not one.standing]:
         yield _("nothing was measured on {machines}").format(machines=few(empty, _MOST_NAMED))
@@ -87,8 +88,7 @@ def sentences(view: FleetView, question: Question) -> list[str]:
     """Which configurations are the lowest, and on how many machines, by each metric."""
     found = []
     for metric in ("response_ms", "ttft_ms", "tpot_ms"):
-        counted = count_fastest(view, question, metric).most_common(_MOST_LOWEST)
-        if counted:
+        if counted := Counter(view.name(one.figure) for one in fastest(question, metric)).most_common(_MOST_LOWEST):
             message = _("{metric}, lowest: {places}.")
             places = ", ".join(
                 _("{name} on {machines}").format(machines=_machines(n), name=name) for name, n in counted

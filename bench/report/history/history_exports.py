@@ -1,7 +1,7 @@
 """A history as lines for a terminal, as Markdown, and as JSON for a program."""
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,7 +11,7 @@ from bench.metrics import METRICS
 from bench.report.exports.fields import attributes, json_text, with_ends
 from bench.report.format import clean, listed, plain
 from bench.report.history import history_text
-from bench.report.history.history_text import all_notes, heading, hint, load_name, notes, path, sentences, series_names
+from bench.report.history.history_text import all_notes, heading, hint, load_names, notes, path, sentences, series_names
 from bench.report.index import MOST_HEADLINE, about_fields
 from bench.report.language import ENGLISH, in_each, speaking
 from bench.report.sitting_words import as_values
@@ -29,7 +29,14 @@ def lines(view: MachineHistory) -> list[str]:
     text = [f"history of machine {view.machine_id}: {heading(view)}", *all_notes(view), ""]
     text += [f"{place}. {sentence}" for place, sentence in enumerate(sentences(view), start=1)]
     text += filter(None, [hint(view)])
-    return [*(line for one in text for line in _wrapped(one)), *_changed_series(view)]
+    found = [line for one in text for line in _wrapped(one)]
+    named = zip(view.history.series, series_names(view.history), strict=True)
+    changed = [plain(f"{METRICS[one.metric].short:<8} {name}: {path(one)}") for one, name in named if one.shifts]
+    if changed:
+        found += ["", *changed[:_MOST_IN_TERMINAL]]
+    if len(changed) > _MOST_IN_TERMINAL:
+        found.append(f"... and {len(changed) - _MOST_IN_TERMINAL} more series that changed, in history.html")
+    return found
 
 
 def _wrapped(text: str) -> list[str]:
@@ -39,24 +46,16 @@ def _wrapped(text: str) -> list[str]:
     return [line.replace("\u00a0", " ") for line in wrapped] or [""]
 
 
-def _changed_series(view: MachineHistory) -> Iterator[str]:
-    named = zip(view.history.series, series_names(view.history), strict=True)
-    changed = [plain(f"{METRICS[one.metric].short:<8} {name}: {path(one)}") for one, name in named if one.shifts]
-    if changed:
-        yield from ("", *changed[:_MOST_IN_TERMINAL])
-    if len(changed) > _MOST_IN_TERMINAL:
-        yield f"... and {len(changed) - _MOST_IN_TERMINAL} more series that changed, in history.html"
-
-
 def markdown(view: MachineHistory) -> str:
     """For a step summary or a page of notes; what changed comes first in its tables."""
     named = zip(view.history.series, series_names(view.history), strict=True)
+    qualities = zip(view.history.qualities, load_names(view.history), strict=True)
     return render_markdown(
         "history",
         view=view,
         say=history_text,
         series=sorted(named, key=lambda pair: not pair[0].shifts),
-        qualities=sorted(view.history.qualities, key=lambda one: not one.steps),
+        qualities=sorted(qualities, key=lambda pair: not pair[0].steps),
     )
 
 
@@ -92,7 +91,7 @@ def as_json(view: MachineHistory) -> str:
             for turn in history.turns
         ],
         "drifts": [asdict(drift) | {"first": ids[drift.first], "last": ids[drift.last]} for drift in history.drifts],
-        "quality": [_quality(one, load_name(one, history), ids) for one in history.qualities],
+        "quality": [_quality(*named, ids) for named in zip(history.qualities, load_names(history), strict=True)],
         "series": [_series(one, name, ids) for one, name in zip(history.series, series_names(history), strict=True)],
     }
     return json_text(value)

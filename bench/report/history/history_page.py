@@ -36,10 +36,12 @@ class Row(NamedTuple):
 def page(view: MachineHistory) -> str:
     """The page of one machine's history, in the language that is chosen."""
     history, sheet = view.history, Sheet()
-    named = sorted(
-        zip(history.series, history_text.series_names(history), strict=True),
-        key=lambda pair: (not pair[0].shifts, -_largest_change(pair[0])),
-    )
+
+    def largest_change_first(named: tuple[Series, str]) -> tuple[bool, float]:
+        shifts = named[0].shifts
+        return not shifts, -max((max(shift.ratio, 1 / shift.ratio) for shift in shifts), default=0.0)
+
+    named = sorted(zip(history.series, history_text.series_names(history), strict=True), key=largest_change_first)
     drawn = max(min(sum(bool(one.shifts) for one in history.series), MOST_CHANGED), MOST_CHARTS)
     rows = [
         Row(one, name, METRICS[one.metric].short, chart(one, history, sheet) if place < drawn else None)
@@ -52,15 +54,12 @@ def page(view: MachineHistory) -> str:
         runs=history.runs,
         rows=rows,
         drawn=rows[:drawn],
+        qualities=list(zip(history.qualities, history_text.load_names(history), strict=True)),
         least=LEAST_RUNS,
         say=history_text,
         rounding=ROUNDING,
         shapes=sheet.shapes(),
     )
-
-
-def _largest_change(one: Series) -> float:
-    return max((max(shift.ratio, 1 / shift.ratio) for shift in one.shifts), default=0.0)
 
 
 _INCHES = (3.6, 2.0)
@@ -107,19 +106,15 @@ def _value_axis(axes: Any, one: Series) -> None:
 def _run_axis(axes: Any, history: History) -> None:
     last = len(history.runs) - 1
     axes.set_xlim(-0.7, last + 0.7)
-    shown = dated(len(history.runs))
+    # The first, the last, and some between.
+    count = min(len(history.runs), _MOST_DATES)
+    shown = sorted({round(place * last / max(1, count - 1)) for place in range(count)})
     set_ticks(axes.xaxis, shown, lambda run: history.runs[round(run)].day)
     axes.tick_params(axis="x", labelsize=8)
     # The outer dates stand within the drawing.
     for place, label in enumerate(axes.get_xticklabels()):
         at_end = place == len(shown) - 1 and last > 0
         label.set_horizontalalignment("right" if at_end else "left" if place == 0 and last > 0 else "center")
-
-
-def dated(runs: int) -> list[int]:
-    """The runs whose dates stand below: the first, the last, and some between."""
-    count = min(runs, _MOST_DATES)
-    return sorted({round(place * (runs - 1) / max(1, count - 1)) for place in range(count)})
 
 
 def _points(canvas: Drawing, axes: Any, one: Series, history: History) -> None:

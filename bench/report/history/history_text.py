@@ -10,14 +10,21 @@ from bench.analyse.conditions import Change
 from bench.analyse.grouping import group_by
 from bench.analyse.machine_runs import MachineRun
 from bench.analyse.read_history import LeftOut, MachineHistory
+from bench.analyse.results import LoadResult
 from bench.analyse.timeline import Drift, History, Move, QualitySeries, QualityStep, Series, Turn
 from bench.metrics import METRICS
-from bench.report.compare.comparison_figures import between, short_cell_name, signed
+from bench.report.compare.comparison_figures import (
+    between,
+    differing_options,
+    short_cell_name,
+    signed,
+    with_options,
+)
 from bench.report.compare.comparison_quality import now
 from bench.report.compare.recorded import condition, value
 from bench.report.format import and_more, factor, few, in_brackets, interval, listed, number, percent, plural
 from bench.report.language import gettext as _
-from bench.report.names import Naming, name_all
+from bench.report.names import name_all
 from bench.report.sitting_words import carried_on
 
 _MOST_NAMED = 3
@@ -25,36 +32,35 @@ _MOST_CHANGES = 12
 
 
 def series_names(history: History) -> list[str]:
-    """A name for each series; model, threads and prompts are named where they tell series apart."""
+    """A name for each series; model, threads, prompts and options are named where they tell series apart."""
     identities = [one.identity for one in history.series]
     models, threads, prompts = (
         len({getattr(identity, name) for identity in identities}) > 1 for name in ("model", "threads", "prompts")
     )
     naming = cache(lambda run: name_all(history.runs[run].analysis))
-    return [
-        _series_name(one, naming(one.points[-1].run), model=models, threads=threads, prompts=prompts)
-        for one in history.series
-    ]
+    found = []
+    for one in history.series:
+        identity, parts = one.identity, [short_cell_name(one.cell, naming(one.points[-1].run))]
+        if models:
+            parts.append(_("model {name}").format(name=one.model))
+        if threads and identity.threads:
+            parts.append(plural(identity.threads, "{count} thread", "{count} threads"))
+        elif threads:
+            parts.append(_("threads left to the stack"))
+        if prompts:
+            parts.append(_prompt_set(identity.prompts))
+        found.append(", ".join(parts))
+    return _told_apart(found, [one.cell.load for one in history.series])
 
 
-def _series_name(one: Series, naming: Naming, *, model: bool, threads: bool, prompts: bool) -> str:
-    identity = one.identity
-    parts = [short_cell_name(one.cell, naming)]
-    if model:
-        parts.append(_("model {name}").format(name=one.model))
-    if threads and identity.threads:
-        parts.append(plural(identity.threads, "{count} thread", "{count} threads"))
-    elif threads:
-        parts.append(_("threads left to the stack"))
-    if prompts:
-        parts.append(_prompt_set(identity.prompts))
-    return ", ".join(parts)
+def _told_apart(names: Sequence[str], loads: Sequence[LoadResult]) -> list[str]:
+    return list(map(with_options, names, differing_options(names, loads)))
 
 
-def load_name(one: QualitySeries, history: History) -> str:
-    """The name of the load of a series of quality."""
-    newest, _quality = one.points[-1]
-    return name_all(history.runs[newest].analysis).of(one.load)
+def load_names(history: History) -> list[str]:
+    """A name for the load of each series of quality."""
+    names = [name_all(history.runs[one.points[-1][0]].analysis).of(one.load) for one in history.qualities]
+    return _told_apart(names, [one.load for one in history.qualities])
 
 
 def _prompt_set(place: int) -> str:
@@ -288,7 +294,8 @@ def _slow_sentence(history: History, drifts: Sequence[Drift], names: Sequence[st
 
 def quality_sentences(history: History) -> list[str]:
     """A sentence for the steps of one stack between two runs, in the order of the runs."""
-    steps = [(step, load_name(one, history)) for one in history.qualities for step in one.steps]
+    named = zip(history.qualities, load_names(history), strict=True)
+    steps = [(step, name) for one, name in named for step in one.steps]
     steps.sort(key=lambda pair: (pair[0].after, pair[0].before))
     groups = group_by(steps, lambda pair: replace(pair[0], ratio=None if pair[0].ratio is None else 1.0))
     return [_quality_sentence(history, own) for own in groups.values()]

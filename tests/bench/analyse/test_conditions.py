@@ -196,8 +196,7 @@ def test_a_variant_has_the_packages_of_its_own_venv() -> None:
 def test_the_venv_of_a_load_is_told_by_its_device_where_a_stack_has_several(
     venvs: Sequence[str], device: str, variant: str, found: str
 ) -> None:
-    load = replace(made_load(variant=variant), device_requested=device)
-    assert venv_of({"venvs": dict.fromkeys(venvs)}, load) == found
+    assert venv_of({"venvs": dict.fromkeys(venvs)}, "ort-genai", device, variant) == found
 
 
 def test_packages_of_a_device_with_a_venv_of_its_own_tell_runs_apart() -> None:
@@ -307,6 +306,38 @@ def test_a_package_that_came_or_went_is_a_change() -> None:
 
 def test_a_venv_that_one_run_lacks_is_no_change() -> None:
     assert differing(venvs_with(one={"a": "1"}), venvs_with(two={"b": "1"})) == ()
+
+
+def with_venvs(versions: Mapping[str, str], devices: Sequence[str], *environments: Mapping[str, str]) -> RunAnalysis:
+    """A run of ort-genai on ``devices``, by the version of one package in each of its venvs."""
+    found = run_of({"venvs": {name: {"packages": {"ort": version}} for name, version in versions.items()}})
+    loads = [replace(made_load(), load_key=device, device_requested=device) for device in devices]
+    if environments:
+        loads = [replace(load, environment=own) for load, own in zip(loads, environments, strict=True)]
+    return replace(found, loads=tuple(loads))
+
+
+def test_a_venv_is_the_same_whatever_other_venvs_of_its_stack_a_run_has() -> None:
+    alone = with_venvs({"ort-genai": "1"}, ["CPU"])
+    beside = with_venvs({"ort-genai (CPU)": "2", "ort-genai (DML)": "3"}, ["CPU", "DML"])
+    on_gpu = with_venvs({"ort-genai": "4"}, ["DML"])
+
+    assert ends(run_changes(alone, beside)) == {"ort (ort-genai)": ("1", "2")}
+    assert ends(run_changes(beside, on_gpu)) == {"ort (ort-genai (DML))": ("3", "4")}
+    assert run_changes(alone, on_gpu) == ()
+    assert recorded(beside, "ort", ("ort-genai",)) == "2"
+
+
+def test_an_interpreter_that_runs_a_stack_on_all_devices_is_compared_with_the_venv_of_each() -> None:
+    own = with_venvs({"ort-genai": "1"}, ["CPU", "DML"])
+    made = with_venvs({"ort-genai (CPU)": "2", "ort-genai (DML)": "2"}, ["CPU", "DML"])
+    assert ends(run_changes(own, made)) == {"ort (ort-genai, ort-genai (DML))": ("1", "2")}
+
+
+def test_a_variable_is_that_of_the_workers_of_one_venv() -> None:
+    versions = {"ort-genai (CPU)": "1", "ort-genai (DML)": "1"}
+    before, after = (with_venvs(versions, ["CPU", "DML"], {"X": "0"}, {"X": value}) for value in "01")
+    assert ends(run_changes(before, after)) == {"X (ort-genai (DML))": ("0", "1")}
 
 
 def test_what_only_one_run_records_is_no_change() -> None:

@@ -17,7 +17,9 @@ from bench.analyse.interval import between_runs, paired
 from bench.analyse.read_fleet import Wanted
 from bench.analyse.results import CellResult, Costs, Finding, RunAnalysis
 from bench.report.fleet.fleet_view import columns, view_fleet
+from bench.report.fleet.fleet_words import sentences
 from bench.report.history.history_text import series_names
+from bench.store.machine_names import MachineName
 from tests.support.analyses import made_cell, made_load, made_quality, made_run
 from tests.support.fleets import LOADS, FleetRun, ask_otherwise, made_machine, write_lab, write_machine_run
 
@@ -189,6 +191,19 @@ def on_device(times: list[float], device: str) -> CellResult:
     return made_cell(times, 32, load)
 
 
+def test_configurations_of_other_options_on_other_machines_have_other_names() -> None:
+    loads = [replace(made_load(), load_key=key, options=own) for key, own in (("a", {"recipe": "plain"}), ("b", {}))]
+    machines = [
+        made_machine(load.load_key, [made_run(f"run-{load.load_key}", [made_cell([10.0] * 5, load=load)])])
+        for load in loads
+    ]
+    fleet = build_fleet(machines, machines[0], 0.03)
+    view = view_fleet(fleet, Wanted())
+    names = ["ort-genai CPU int4 [default options]", "ort-genai CPU int4 [recipe=plain]"]
+    assert [column.name for column in columns(view, fleet.questions[0])] == names
+    assert "ort-genai CPU int4 [recipe=plain] on 1 machine" in sentences(view, fleet.questions[0])[0]
+
+
 def test_devices_of_one_run_are_compared_block_by_block_and_those_of_two_runs_are_not() -> None:
     cpu, gpu = on_device(SLOW, "CPU"), on_device(QUICK, "GPU")
     ratios = [
@@ -230,7 +245,7 @@ def test_energy_is_told_where_it_was_counted_and_never_of_what_is_simulated() ->
 
 
 def read(*folders: Path, newest: int = 20) -> Machine:
-    return read_machine(folders[-newest:], ("m", "m", ()), len(folders), 0.03)
+    return read_machine("m", MachineName("m"), folders[-newest:], len(folders), 0.03)
 
 
 @pytest.fixture(scope="module")

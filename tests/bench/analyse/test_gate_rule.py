@@ -12,7 +12,7 @@ from bench.analyse.comparison import Caveat
 from bench.analyse.conditions import NO_ID
 from bench.analyse.gate_rule import CANNOT_TELL, NONE_SHOWN, REGRESSION, Gate, gate, gate_variants
 from bench.analyse.quality import Quality, Verdict
-from bench.analyse.results import CellResult, Finding, Lost, RunAnalysis
+from bench.analyse.results import AskedCell, CellResult, Finding, Lost, RunAnalysis
 from bench.analyse.variation import variation
 from bench.report.compare.gate_exports import lost_text, sentence
 from tests.support.analyses import failed, made_cell, made_load, made_quality, made_run, packages, with_quality
@@ -109,7 +109,7 @@ def test_a_single_block_of_the_head_varies_as_those_of_its_baselines() -> None:
 
 def test_fewer_than_five_baselines_cannot_tell() -> None:
     found = gate(run("head", 10.0), baselines(4), FIVE)
-    assert (found.outcome, "is not sampled by fewer than 5" in sentence(found.gaps[0])) == (CANNOT_TELL, True)
+    assert (found.outcome, "is not sampled by fewer than 5" in sentence(found.reasons[0])) == (CANNOT_TELL, True)
 
 
 def test_without_a_history_a_few_baselines_show_nothing() -> None:
@@ -336,6 +336,14 @@ def test_a_variant_that_failed_cannot_be_told() -> None:
     broken = failed(found, found.cells[1], "no such symbol")
     gated = gate_variants(broken, FIVE)
     assert (gated.outcome, [sentence(one.why) for one in gated.missing]) == (CANNOT_TELL, ["crashed: no such symbol"])
+
+
+def test_a_variant_that_the_run_did_not_reach_is_said_to_be_so() -> None:
+    found = variants((1.0, 1.0, 1.0))
+    other = found.cells[1]
+    asked = AskedCell(other.cell_key, other.load, *other.shape, other.ask)
+    gated = gate_variants(replace(found, cells=found.cells[:1], unreached=(asked,)), FIVE)
+    assert [sentence(one.why) for one in gated.missing] == ["the run ended before"]
 
 
 # -- how often it is wrong

@@ -127,6 +127,18 @@ def test_another_model_is_refused_unless_it_is_forced(
     assert ("would mean nothing" in told.err, "DIFFERENT model digest" in told.out) == (True, True)
 
 
+def test_what_differs_is_told_of_the_baseline_that_it_is_of(
+    tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = small()
+    other.model = {**other.model, "digest": "b"}
+    older = str(other.write(tmp_path, "older"))
+    run("--baseline", older, "base*", "--head", "twin", "--force")
+    said = capsys.readouterr().out
+    assert f"DIFFERENT model digest: b in baseline older, {'a' * 16} here" in said
+    assert "newest baseline" not in said
+
+
 def test_a_run_of_a_newer_version_cannot_be_told(tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     head = small().write(tmp_path, "newer")
     record = json.loads((head / "run.json").read_text("utf-8"))

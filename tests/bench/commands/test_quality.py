@@ -188,10 +188,12 @@ def test_variants_that_are_load_options_can_be_scored(tmp_path: Path, ask: Asked
     assert (ask()[0], {row["load_key"] for row in ask.rows}) == (0, {load.key})
 
 
+# A run names the device of a venv where it has several of the stack, all of which need not be scored.
+@pytest.mark.parametrize("recorded", ["simulated", "simulated (CPU)"])
 def test_another_version_of_a_stack_is_not_what_was_timed(
-    tmp_path: Path, ask: Asked, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, ask: Asked, monkeypatch: pytest.MonkeyPatch, recorded: str
 ) -> None:
-    write(tmp_path, simulated(1.0), record={"venvs": {"simulated": {"packages": {"The_Stack": "1.0", "other": "2"}}}})
+    write(tmp_path, simulated(1.0), record={"venvs": {recorded: {"packages": {"The_Stack": "1.0", "other": "2"}}}})
     now = {"simulated": {"packages": {"the-stack": "1.1", "other": "2", "new": "3"}}}
     monkeypatch.setattr(score_stored, "describe_venvs", lambda _: now)
     status, said = ask()

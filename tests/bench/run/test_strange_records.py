@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from bench.analyse.run import analyse_run
-from bench.errors import BenchError
+from bench.errors import BenchError, UsageError
+from bench.observe.machine import machine_id
 from bench.plan.flags import raw_values
 from bench.plan.options import resolve_options
 from bench.run.changes import other_conditions, refuse_changes
@@ -33,6 +34,8 @@ def record(tmp_path: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((RUN / "run.json").read_text("utf-8"))
     options = asdict(resolve_options(raw_values(["--backend", "simulated"]), tmp_path))
     return found | {
+        # That of another machine is refused before anything else is read.
+        "machine_id": machine_id(),
         "options": json.loads(json.dumps(options, default=str)),
         "selection": {"by": "-k x", "selected": 1, "planned": 2},
         "sittings": [{"began_at": "2026-11-22T10:00:00+00:00", "reason": "killed"}, FURTHER],
@@ -104,3 +107,12 @@ def test_sittings_of_another_kind_are_named(run: Path, record: dict[str, Any], s
     with pytest.raises(BenchError, match=rf"run\.json: {named}.*: put a copy of it back"):
         open_run(run)
     assert list(analyse_run(open_run(run, rest=True)).damaged) == ["run.json"]
+
+
+def test_a_run_of_another_machine_is_refused_before_what_it_names_is_looked_at(
+    run: Path, record: dict[str, Any]
+) -> None:
+    spec = {"spec": str(run / "python")}
+    (run / "run.json").write_text(json.dumps(record | {"machine_id": "another", "plan": {"variants": {"a": spec}}}))
+    with pytest.raises(UsageError, match="was measured on another machine: carry it on there"):
+        plan_for({**raw_values([]), "resume": str(run)}, run.parents[1])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bench.analyse.run import analyse_run
-from bench.commands.stored_runs import known_variation
+from bench.commands.stored_runs import Analyses, known_variation
 from bench.plan.cells import Load
 from bench.store.lookup import find_folders
 from bench.store.reader import open_run
@@ -29,7 +29,7 @@ def changed(run: Path, change: Callable[[dict[str, Any]], Any]) -> None:
 
 
 def runs_known(results: Path, head: Path) -> int:
-    return known_variation(results, analyse_run(open_run(head))).runs
+    return known_variation(results, analyse_run(open_run(head)), Analyses()).runs
 
 
 @pytest.mark.slow

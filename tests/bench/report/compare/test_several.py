@@ -18,9 +18,10 @@ from bench.analyse.results import CellResult, Lost, RunAnalysis
 from bench.commands.compare import main
 from bench.plan.cells import Load
 from bench.report.compare.comparison_exports import MOST_BYTES, comparison_json, lines, markdown
-from bench.report.compare.comparison_page import FOLDED_FROM, page, tint
+from bench.report.compare.comparison_figures import tint
+from bench.report.compare.comparison_page import FOLDED_FROM, page
 from bench.report.compare.comparison_view import ComparisonView, comparison_view
-from bench.report.compare.comparison_words import adjustment, caveats, refusal
+from bench.report.compare.comparison_words import adjustment, alone_lines, caveats, refusal
 from tests.support.analyses import made_cell, made_load, made_run, packages
 from tests.support.comparisons import SMALL, ab_run, difference, finding, held, run, with_findings
 from tests.support.markup import Tags, visible
@@ -107,7 +108,9 @@ def test_a_comparison_of_machines_is_refused_for_what_it_is() -> None:
 def test_one_machine_with_two_ids_is_named_by_them() -> None:
     sides = [{**machine("Core Ultra 7"), "machine_id": name} for name in ("before", "after")]
     side = held(run("base", 1.0, **sides[0]), run("head", 1.0, **sides[1]))
-    assert caveats(side)[0] == "DIFFERENT machine: Core Ultra 7 (before) in the base, Core Ultra 7 (after) in the head"
+    assert (
+        next(caveats(side)) == "DIFFERENT machine: Core Ultra 7 (before) in the base, Core Ultra 7 (after) in the head"
+    )
 
 
 # -- findings
@@ -123,7 +126,7 @@ def test_a_serious_finding_is_said_first_and_marks_what_it_touches() -> None:
     key = made_cell([1.0], 16).cell_key
     side = held(run("base", 1.0), run("fine", 1.0), with_findings(run("slept", 1.0), finding(cell_key=key)))
     assert doubtful(side) == [(1, 1)]
-    assert caveats(side)[0].startswith("SERIOUS finding in head 2: suspended: it slept for 9 s (1 compared cell")
+    assert next(caveats(side)).startswith("SERIOUS finding in head 2: suspended: it slept for 9 s (1 compared cell")
     assert [line.count("% !") + line.count("** !") for line in markdown(side).splitlines() if "| 16+1" in line] == [1]
     # In the heat map and in the chart, of that cell and head alone.
     assert page(side).count("touched by a serious finding") == 2
@@ -147,6 +150,15 @@ def test_a_variant_that_lost_blocks_is_named() -> None:
     found = made_run("ab", [sides[0], replace(sides[1], lost=crashed)], plan=plan)
     (note,) = caveats(comparison_view(compare_variants(found, 0.03)))
     assert note.startswith("BLOCKS LOST in b: x==2: ")
+
+
+def test_cells_that_differ_in_options_alone_are_not_missing_under_the_same_name() -> None:
+    loads = [replace(made_load(), load_key=key, options=own) for key, own in (("a", {"recipe": "plain"}), ("b", {}))]
+    base, head = (made_run(load.load_key, [made_cell([10.0] * 5, load=load)]) for load in loads)
+    assert alone_lines(held(base, head)) == [
+        "Measured in the base, and not in the head: ort-genai CPU int4, 32+1 [recipe=plain]",
+        "Measured in the head, and not in the base: ort-genai CPU int4, 32+1 [default options]",
+    ]
 
 
 def test_a_finding_about_the_base_marks_every_head() -> None:
@@ -174,7 +186,7 @@ def test_what_befell_a_run_of_two_variants_is_said_once() -> None:
     run_of_two = with_findings(made_run("ab", cells), finding())
     side = comparison_view(compare_variants(run_of_two, 0.03))
     assert doubtful(side) == [(None, 1)]
-    assert caveats(side)[0].startswith("SERIOUS finding in the run:")
+    assert next(caveats(side)).startswith("SERIOUS finding in the run:")
 
 
 # -- the page

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -21,11 +22,11 @@ from bench.analyse.read_history import MachineHistory, read_history
 from bench.commands.history import main
 from bench.errors import MachineError, UsageError
 from bench.plan.cells import Load
-from bench.report.history.history_text import sentences
+from bench.report.history.history_text import load_names, sentences, series_names
 from bench.report.index import MOST_HEADLINE
 from bench.store.digests import record_digests
 from bench.store.reader import StoredRun, open_run
-from tests.support.analyses import made_cell, made_load, made_run
+from tests.support.analyses import made_cell, made_load, made_quality, made_run
 from tests.support.datasets import collected
 from tests.support.nights import FIRST, ask, run_day, run_id, write_night
 
@@ -399,18 +400,63 @@ def test_of_a_dataset_no_run_of_another_machine_is_opened(
         read_history([], tmp_path / "dataset", "x")
 
 
-def test_a_package_in_the_venv_of_a_device_is_named_where_the_cells_of_that_device_changed() -> None:
-    loads = [replace(made_load(), load_key=device, device_requested=device) for device in ("CPU", "DML")]
+def slower_on(device: str, versions: Sequence[Mapping[str, str]]) -> str:
+    """What a history says of cells on ``device`` that became slower at the eighth of twelve runs.
+
+    ``versions``: device -> version of a package in its venv, before and from then on.
+    """
+    load = replace(made_load(), load_key=device, device_requested=device)
     runs = []
     for night in range(12):
         new = night >= 7
-        cells = [
-            made_cell([level * (1 + night % 2 / 100)] * 3, load=load)
-            for load, level in zip(loads, (10, 12 if new else 10), strict=True)
-        ]
-        versions = {"CPU": "1", "DML": "2" if new else "1"}
-        venvs = {f"ort-genai ({device})": {"packages": {"ort": version}} for device, version in versions.items()}
-        run = made_run(f"run{night}", cells, venvs=venvs)
+        own = versions[new]
+        venvs = {
+            f"ort-genai ({name})" if len(own) > 1 else "ort-genai": {"packages": {"ort": version}}
+            for name, version in own.items()
+        }
+        loads = [replace(made_load(), load_key=name, device_requested=name) for name in own]
+        cells = [made_cell([(12 if new else 10) * (1 + night % 2 / 100)] * 3, load=load)]
+        run = replace(made_run(f"run{night}", cells, venvs=venvs), loads=tuple(loads))
         runs.append(machine_run(f"run{night}", FIRST + timedelta(days=night), run, scores=True))
-    said = sentences(MachineHistory("m" * 16, "a machine", build_history(runs, 0.03)))[0]
-    assert said.endswith("Changed there: ort 1 -> 2 (in ort-genai (DML)).")
+    return sentences(MachineHistory("m" * 16, "a machine", build_history(runs, 0.03)))[0]
+
+
+@pytest.mark.parametrize(
+    ("device", "versions", "said"),
+    [
+        ("DML", [{"CPU": "1", "DML": "1"}, {"CPU": "1", "DML": "2"}], "ort 1 -> 2 (in ort-genai (DML))."),
+        ("CPU", [{"CPU": "1"}, {"CPU": "2", "DML": "5"}], "ort 1 -> 2 (in ort-genai)."),
+        ("DML", [{"CPU": "5", "DML": "1"}, {"DML": "2"}], "ort 1 -> 2 (in ort-genai (DML))."),
+    ],
+)
+def test_a_package_in_the_venv_of_a_device_is_named_where_the_cells_of_that_device_changed(
+    device: str, versions: Sequence[Mapping[str, str]], said: str
+) -> None:
+    assert slower_on(device, versions).endswith(f"Changed there: {said}")
+
+
+def test_a_package_in_the_venv_of_another_device_is_not_that_of_cells_that_changed() -> None:
+    said = slower_on("DML", [{"CPU": "1", "DML": "1"}, {"CPU": "2", "DML": "1"}])
+    assert said.endswith("but 1 package changed in venvs that these cells do not use.")
+
+
+def test_configurations_of_other_options_in_other_runs_have_other_names() -> None:
+    loads = [
+        replace(made_load(), load_key=key, options=options, quality=made_quality([10.0]))
+        for key, options in (("a", {"recipe": "plain", "x": 1}), ("b", {"x": 1}))
+    ]
+    runs = [
+        machine_run(
+            f"run{night}",
+            FIRST + timedelta(days=night),
+            made_run(f"run{night}", [made_cell([10.0], load=load)]),
+            scores=True,
+        )
+        for night, load in enumerate(loads)
+    ]
+    history = build_history(runs, 0.03)
+    assert series_names(history) == [
+        "ort-genai CPU int4, 32+1 [recipe=plain]",
+        "ort-genai CPU int4, 32+1 [default options]",
+    ]
+    assert load_names(history) == ["ort-genai CPU int4 [recipe=plain]", "ort-genai CPU int4 [default options]"]
