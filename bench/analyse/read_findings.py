@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from bench.analyse.grouping import group_by
-from bench.analyse.results import CellResult, Finding, Occurrence
+from bench.analyse.results import AskedCell, CellResult, Finding, Occurrence
 from bench.findings import MESSAGES, SEVERITIES, Fill, message
 from bench.store.reader import StoredRun
 
@@ -14,6 +14,8 @@ _COLUMNS = (
     *("message", "advice", "message_keys", "message_values"),
 )
 _MOST_MESSAGES = 3
+
+AnyCell = TypeVar("AnyCell", bound=CellResult | AskedCell)
 
 
 def read_findings(run: StoredRun, load_rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
@@ -27,17 +29,23 @@ def read_findings(run: StoredRun, load_rows: Sequence[Mapping[str, Any]]) -> lis
     return sorted(found, key=lambda finding: _place(finding.severity))
 
 
-def touched(findings: Iterable[Finding], cells: Sequence[CellResult]) -> Iterator[tuple[Finding, list[CellResult]]]:
+def touched(findings: Iterable[Finding], cells: Iterable[AnyCell]) -> Iterator[tuple[Finding, list[AnyCell]]]:
     """Each finding about some of ``cells``, what they were loaded in, or the whole run, with these cells."""
-    by_key = group_by(cells, lambda cell: cell.cell_key)
-    by_load = group_by(cells, lambda cell: cell.load.load_key)
+    about: dict[str | None, list[AnyCell]] = {None: list(cells)}
+    about.update(group_by(about[None], lambda cell: cell.load.load_key))
+    about.update(group_by(about[None], lambda cell: cell.cell_key))
     for finding in findings:
-        if finding.cell_key is not None:
-            own = by_key.get(finding.cell_key, [])
-        else:
-            own = list(cells) if finding.load_key is None else by_load.get(finding.load_key, [])
-        if own:
+        if own := about.get(finding.about):
             yield finding, own
+
+
+def seen_of(findings: Iterable[Finding], cells: Iterable[AnyCell]) -> dict[str, list[Finding]]:
+    """Cell key -> what was seen of that cell or its load; what is about the whole run is left out."""
+    found: dict[str, list[Finding]] = {}
+    for finding, own in touched((one for one in findings if one.about is not None), cells):
+        for cell in own:
+            found.setdefault(cell.cell_key, []).append(finding)
+    return found
 
 
 def describe(occurrences: Sequence[Occurrence], fill: Fill = str.format) -> str:

@@ -533,6 +533,11 @@ class Finding:
     occurrences: tuple[Occurrence, ...] = ()
 
     @property
+    def about(self) -> str | None:
+        """The key of its cell or load, ``None`` of the run; one that names a cell is about no other of its load."""
+        return self.cell_key or self.load_key
+
+    @property
     def coded(self) -> bool:
         """Whether its words can be rendered in any language: it is stored as codes and values."""
         return bool(self.occurrences) and all(one.keys for one in self.occurrences)
@@ -607,3 +612,8 @@ class RunAnalysis:
     def failed(self) -> Iterator[AskedCell]:
         """The cells that failed in some block, again for each reason."""
         return (cell for failure in self.failures for cell in failure.cells)
+
+    @property
+    def asked(self) -> list[CellResult | AskedCell]:
+        """All that the run was asked for: measured cells, those that failed, and those that were not reached."""
+        return [*self.cells, *self.failed, *self.unreached]

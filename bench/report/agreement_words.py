@@ -7,15 +7,6 @@ from bench.report.format import listed, number
 from bench.report.language import gettext as _, ngettext
 from bench.report.run_view import RunView
 
-COLUMN = "first_difference"
-"""Of the tables of results, a key of :data:`bench.report.metric_words.HEADS`."""
-
-
-def columns(view: RunView) -> tuple[str, ...]:
-    """:data:`COLUMN` where any answers were compared, and no column where none were."""
-    compared = any(cell.answers is not None and cell.answers.compared for cell in view.analysis.cells)
-    return (COLUMN,) if compared else ()
-
 
 def is_reference(view: RunView, cell: CellResult) -> bool:
     """Whether the answers of ``cell`` are those that others are compared with."""
@@ -75,7 +66,7 @@ def collapsed(view: RunView, cell: CellResult) -> bool:
 def collapsed_banner(view: RunView) -> str:
     """Which configurations gave no answer worth its time; blank where all did."""
     # What is broken is told with all else that is.
-    found = [cell for cell in view.analysis.cells if collapsed(view, cell) and not cell.load.broken]
+    found = [cell for cell in view.measured if collapsed(view, cell) and not cell.load.broken]
     if not found:
         return ""
     return ngettext(

@@ -1,6 +1,6 @@
 """What a metric is called in the language that is chosen, from its one entry in :data:`METRIC_WORDS`."""
 
-from bench.metrics import METRICS
+from bench.metrics import METRICS, RANKED
 from bench.report.format import capital, number, percent
 from bench.report.language import gettext as _, mark
 
@@ -97,6 +97,6 @@ def column(of: str) -> tuple[str, str]:
     return _(head), _unit(its_unit)
 
 
-def one_line(of: str, *, interval: bool = False) -> str:
-    """The same in one line, e.g. ``TTFT ms (95 %)``."""
-    return " ".join(filter(None, (*column(of), f"({percent(0.95)})" if interval else "")))
+def one_line(of: str) -> str:
+    """The same in one line, e.g. ``TTFT ms (95 %)``: of what is ranked, intervals stand beside the values."""
+    return " ".join(filter(None, (*column(of), f"({percent(0.95)})" if of in RANKED else "")))

@@ -16,6 +16,8 @@ from bench.report.format import clean, listed, number
 from bench.report.language import gettext as _
 
 _LONGEST_SPEC = 40
+_FLOATS = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}
+"""Weight format -> the type that computes in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,10 @@ class Series:
     def family(self) -> tuple[object, ...]:
         """What shares a colour: the stack, its variant, its way to the device and its options."""
         load = self.load
-        return load.variant, load.backend, _way(load.device_requested), self.ask, self.differing
+        # A stack's way to a device, where it has several to the same one.
+        way = family(load.device_requested)
+        way = "" if way in ("CPU", "GPU", "NPU", "AUTO") else way
+        return load.variant, load.backend, way, self.ask, self.differing
 
     @property
     def name(self) -> str:
@@ -72,15 +77,10 @@ class Naming:
     def series_of(self, load: LoadResult) -> Series | None:
         return self._by_load.get(load.load_key)
 
-    def ask_of(self, load: LoadResult) -> Ask:
-        series = self._by_load.get(load.load_key)
-        return series.ask if series else "first"
 
-
-def name_all(analysis: RunAnalysis) -> Naming:
-    """Name every load of a run."""
-    cells: list[CellResult | AskedCell] = [*analysis.cells, *analysis.failed, *analysis.unreached]
-    asked = group_by(cells, lambda cell: cell.load.load_key)
+def name_all(analysis: RunAnalysis, beyond: Sequence[CellResult] = ()) -> Naming:
+    """Name every load of a run; ``beyond`` are cells that have a part in the names and none in the lines."""
+    asked = group_by((*analysis.asked, *beyond), lambda cell: cell.load.load_key)
     shapes = {key: {cell.shape for cell in own} for key, own in asked.items()}
     # Loads that were asked nothing but prompts again.
     hits = {key for key, own in asked.items() if all(cell.ask == "again" for cell in own)}
@@ -94,20 +94,14 @@ def name_all(analysis: RunAnalysis) -> Naming:
         # One line holds loads that were asked at different shapes.
         apart = len(set().union(*asked_of)) == sum(map(len, asked_of))
         parts = [loads] if apart else [[load] for load in loads]
-        common = _common_options(loads)
+        common = {
+            key for key, value in loads[0].options.items() if all(load.options.get(key, ...) == value for load in loads)
+        }
         for part in parts:
-            series = _series(part, ask, _differing(part[0], common) if len(parts) > 1 else None, analysis.cells)
+            own = [f"{key}={value}" for key, value in sorted(part[0].options.items()) if key not in common]
+            series = _series(part, ask, ", ".join(own) if len(parts) > 1 else None, analysis.cells)
             by_load.update({load.load_key: series for load in part})
     return Naming(tuple({series.key: series for series in by_load.values()}.values()), by_load)
-
-
-def _common_options(loads: Sequence[LoadResult]) -> dict[str, object]:
-    first = dict(loads[0].options)
-    return {key: value for key, value in first.items() if all(load.options.get(key, ...) == value for load in loads)}
-
-
-def _differing(load: LoadResult, common: Mapping[str, object]) -> str:
-    return ", ".join(f"{key}={value}" for key, value in sorted(load.options.items()) if key not in common)
 
 
 def _series(loads: Sequence[LoadResult], ask: Ask, differing: str | None, cells: Sequence[CellResult]) -> Series:
@@ -118,17 +112,15 @@ def _series(loads: Sequence[LoadResult], ask: Ask, differing: str | None, cells:
     return Series(loads[0], ask, differing, any(load.simulated for load in loads), tuple(own), chat)
 
 
-def _way(device: str) -> str:
-    """A stack's way to a device, where it has several to the same one."""
-    return "" if family(device) in ("CPU", "GPU", "NPU", "AUTO") else family(device)
-
-
 def _base_name(load: LoadResult) -> str:
     device = load.ran_on
     if device != load.device_requested:
         device += _(" (asked for {device})").format(device=load.device_requested)
+    # Weights that are kept in one floating-point type and computed in another must not be taken for the former.
+    stored, computed = _FLOATS.get(load.precision), load.inference_precision
+    other_type = _(" (in {type})").format(type=computed) if stored and computed and computed != stored else ""
     mark = _(" (simulated)") if load.simulated and "simulated" not in load.backend else ""
-    return clean(f"{_variant(load)}{load.backend} {device} {load.precision}{_computed(load)}{mark}")
+    return clean(f"{_variant(load)}{load.backend} {device} {load.precision}{other_type}{mark}")
 
 
 def _variant(load: LoadResult) -> str:
@@ -140,13 +132,6 @@ def _variant(load: LoadResult) -> str:
     own = load.variant_spec.replace(f"{load.backend}==", "").replace(f"{load.backend}.", "")
     short = own if len(own) <= _LONGEST_SPEC else f"…{own[1 - _LONGEST_SPEC :]}"
     return f"{load.variant} ({short}): "
-
-
-def _computed(load: LoadResult) -> str:
-    # Weights that are kept in one floating-point type and computed in another must not be taken for the former.
-    stored = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}.get(load.precision)
-    computed = load.inference_precision
-    return _(" (in {type})").format(type=computed) if stored and computed and computed != stored else ""
 
 
 def again_name(*, chat: bool) -> str:

@@ -2,8 +2,6 @@
 
 # ruff: noqa: RUF002 - apostrophes and dashes are meant
 
-from collections.abc import Iterable, Sequence
-
 from bench.analyse.interval import Estimate
 from bench.analyse.quality import Quality
 from bench.analyse.results import LoadResult
@@ -11,9 +9,6 @@ from bench.report.code_words import word
 from bench.report.format import figure, in_brackets, interval, listed, number, plural
 from bench.report.language import gettext as _, mark, ngettext
 from bench.report.run_view import RunView
-
-COLUMN = "perplexity_ratio"
-"""Of the tables of results, a key of :data:`bench.report.metric_words.HEADS`."""
 
 NOT_KNOWN = "—"
 _LEAST = 0.0001
@@ -32,11 +27,6 @@ _REASONS = {
     "failed": mark("it could not be scored"),
 }
 """Code of :attr:`bench.analyse.quality.Quality.reason` -> its words; that of a ratio is the ratio itself."""
-
-
-def columns(view: RunView) -> tuple[str, ...]:
-    """:data:`COLUMN` where the quality of any cell's load is known, and no column where of none."""
-    return (COLUMN,) if any(cell.load.quality for cell in view.analysis.cells) else ()
 
 
 def reason(load: LoadResult) -> str:
@@ -79,23 +69,28 @@ def beside(load: LoadResult) -> str:
 def named(view: RunView, load: LoadResult) -> str:
     """The name of ``load`` with its quality, in a run that knows of any."""
     name = view.names.of(load)
-    return f"{name} ({beside(load)})" if columns(view) else name
+    return f"{name} ({beside(load)})" if "perplexity_ratio" in view.columns else name
 
 
 def not_measured(view: RunView) -> str:
     """That nothing is known of quality; blank where something is, and where nothing ran that could have one."""
-    if columns(view) or not view.analysis.cells or view.simulated == "all":
+    if not view.measured or view.simulated == "all" or any(cell.load.quality for cell in view.measured):
         return ""
     return _("Quality was not measured: nothing here says whether the answers are right.")
 
 
 def broken_banner(view: RunView) -> str:
     """Which configurations gave no answer worth its time; blank where all did."""
-    measured = {cell.load.load_key: cell.load for cell in view.analysis.cells}
+    measured = {cell.load.load_key: cell.load for cell in view.measured}
     found = [load for load in measured.values() if load.broken]
     if not found:
         return ""
-    names = [f"{view.names.of(load)} ({reason(load) or _ratio_of(load)})" for load in found]
+    names = []
+    for load in found:
+        quality = load.quality
+        assert quality is not None, "nothing is broken that was not scored"
+        why = ratio_words(quality, quality.ratio) if quality.ratio else word(quality.verdict)
+        names.append(f"{view.names.of(load)} ({reason(load) or why})")
     return ngettext(
         "Broken output: {configurations}. Its latencies are struck through and it is in no ranking. Something is wrong "
         "with the conversion, the stack, the device or the model.",
@@ -145,17 +140,6 @@ def small(value: float | None) -> str:
     if 0 < value < _LEAST:
         return f"< {number(_LEAST, 4)}"
     return number(value, 4) if 0 < value < 0.1 else number(value)
-
-
-def broken_names(view: RunView, loads: Iterable[LoadResult]) -> str:
-    """Which configurations are left out of a ranking for their quality; blank if none."""
-    names: Sequence[str] = [view.names.of(load) for load in loads]
-    return _("Broken, so not ranked: {names}.").format(names=listed(names)) if names else ""
-
-
-def _ratio_of(load: LoadResult) -> str:
-    assert load.quality is not None
-    return ratio_words(load.quality, load.quality.ratio) if load.quality.ratio else word(load.quality.verdict)
 
 
 def ratio_words(quality: Quality, found: Estimate) -> str:

@@ -10,7 +10,7 @@ import os
 import re
 import socket
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 
 from backends.speed_variables import home_folder
 from bench import PROJECT_ROOT
+from bench.findings import MESSAGES, SEVERITIES
+from bench.metrics import METRICS
 from bench.plan.backends import BACKENDS
 
 HOME, PROJECT, RESULTS, REPORTS, PATH = "<home>", "<project>", "<results>", "<reports>", "<path>"
@@ -58,16 +60,18 @@ def of_this_machine(results: Path | None = None, reports: Path | None = None) ->
 def redacted(value: T, private: Private) -> T:
     """``value`` with what is private taken out of every text in it, however deep; nothing else of it is changed.
 
+    The names of fields and the codes that the report looks up stay, whatever users and machines are called.
     Users are learned from the home folders that ``value`` itself names, too: a run may come from another machine.
     """
     users = set(private.users)
 
     def learn(text: str) -> str:
-        users.update(_owners(text))
+        users.update(owner.strip() for pattern in _OWNERS for owner in pattern.findall(text))
         return text
 
     _Walk(learn).of(value)
-    return _Walk(_redaction(dataclasses.replace(private, users=frozenset(users)))).of(value)
+    found: T = _Walk(_redaction(dataclasses.replace(private, users=frozenset(users)))).of(value)
+    return found
 
 
 def redacted_folder(folder: Path, private: Private) -> Path:
@@ -143,16 +147,20 @@ _WORDS = frozenset(
 )
 """Names that tell nothing about anybody, and words that the analysis itself is made of."""
 _LEAST_CHARACTERS = 3
-
-
-def _owners(text: str) -> Iterator[str]:
-    for pattern in _OWNERS:
-        yield from (found.strip() for found in pattern.findall(text))
-
-
-def _is_numeric(values: Iterable[Any]) -> bool:
-    """Whether these are a series of numbers, of which there can be millions."""
-    return isinstance(next(iter(values), None), float)
+_CODES = frozenset(
+    (
+        *(*_WORDS, *MESSAGES, *SEVERITIES, *METRICS, "memory", "perplexity", "timed", "warm-up", "excluded"),
+        *("faithful", "degraded", "broken", "worse", "better", "ratio", "reference", "no-reference", "no-scores"),
+        *("not-finite", "constant", "chance", "vocabulary", "collapsed", "longest", "device"),
+        *("unreached", "killed", "target", "max-time", "max-blocks"),
+        *("unreadable", "same run", "no date", "other machine", "other hardware"),
+        *("quality", "prompts", "padded", "power source", "power mode", "governor"),
+    )
+)
+"""Whole texts that are looked up, and shown as other words: a name in one of them is nobody's."""
+_FIELD = re.compile(r"[a-z][a-z0-9_]*")
+_NAMED_FROM_OUTSIDE = ("packages",)
+"""Fields of which the keys are no names of fields: anybody may name a package."""
 
 
 class _Walk:
@@ -162,39 +170,37 @@ class _Walk:
         self._change = change
         self._met: dict[int, tuple[Any, Any]] = {}
 
-    def of(self, value: T) -> T:
-        found: Any = self._of(value)
-        changed: T = found
-        return changed
-
-    def _of(self, value: Any) -> Any:
+    def of(self, value: Any) -> Any:
         if isinstance(value, str):
             return self._change(value)
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             if id(value) not in self._met:
+                # A code is none of the data: what is said of it is looked up by it.
+                names = [field.name for field in dataclasses.fields(value) if field.init and field.name != "code"]
+                changed = {name: self.of(getattr(value, name)) for name in names}
                 # The value itself is kept too, or its id could become another one's.
-                self._met[id(value)] = (value, self._dataclass(value))
+                self._met[id(value)] = (value, dataclasses.replace(value, **changed))
             return self._met[id(value)][1]
         if isinstance(value, Mapping):
             return self._mapping(value)
-        if isinstance(value, tuple | list | set | frozenset) and not _is_numeric(value):
-            made = (self._of(one) for one in value)
+        # Of series of numbers there can be millions.
+        if isinstance(value, tuple | list | set | frozenset) and not isinstance(next(iter(value), None), float):
+            made = (self.of(one) for one in value)
             return value._make(made) if hasattr(value, "_make") else type(value)(made)
         return value
 
-    def _dataclass(self, value: Any) -> Any:
-        # A code is none of the data: what is said of it is looked up by it.
-        fields = [field.name for field in dataclasses.fields(value) if field.init and field.name != "code"]
-        return dataclasses.replace(value, **{name: self._of(getattr(value, name)) for name in fields})
-
-    def _mapping(self, value: Mapping[Any, Any]) -> dict[Any, Any]:
+    def _mapping(self, value: Mapping[Any, Any], *, from_outside: bool = False) -> dict[Any, Any]:
         made: dict[Any, Any] = {}
         for key, one in value.items():
-            name = self._of(key)
+            field = not from_outside and isinstance(key, str) and _FIELD.fullmatch(key)
+            name = key if field else self.of(key)
             # Two keys that differ in nothing but a path are still two.
             while isinstance(name, str) and name in made:
                 name += "'"
-            made[name] = self._of(one)
+            if isinstance(one, Mapping):
+                made[name] = self._mapping(one, from_outside=key in _NAMED_FROM_OUTSIDE)
+            else:
+                made[name] = self.of(one)
         return made
 
 
@@ -223,6 +229,8 @@ def _redaction(private: Private) -> Callable[[str], str]:
     ]
 
     def redact(text: str) -> str:
+        if text in _CODES:
+            return text
         for pattern, mark in patterns:
             text = pattern.sub(mark, text)
         return text

@@ -15,7 +15,7 @@ from bench.report.index import index_lines
 from bench.report.language import ENGLISH, in_each, speaking
 from bench.report.redact import address, of_this_machine, redacted, redacted_folder, shown_path
 from bench.report.run_table import run_table
-from bench.report.run_view import on_a_page, view_run
+from bench.report.run_view import RunView, on_a_page, view_run
 from bench.report.run_words import all_sentences, nothing_measured
 from bench.store.files import write_files
 from bench.store.reader import open_run, without_damaged
@@ -41,18 +41,12 @@ class ReportPaths:
         return cls(*(folder / name for name in astuple(cls())))
 
 
-def render(run_dir: Path, reports_dir: Path) -> ReportPaths:
-    """Render one run into ``reports_dir/<run_id>/``; what stood there is replaced.
+def analysed(run_dir: Path) -> RunAnalysis:
+    """The analysis of a run, without the files that are damaged.
 
     Raises:
         StoreError: ``run_dir`` holds no readable run.
-        MachineError: ``reports_dir`` cannot be written to.
     """
-    return render_analysis(_analysed(run_dir), reports_dir / run_dir.resolve().name)
-
-
-def _analysed(run_dir: Path) -> RunAnalysis:
-    """The analysis of a run, without the files that are damaged."""
     run = open_run(run_dir, rest=True)
     try:
         return analyse_run(run)
@@ -63,15 +57,18 @@ def _analysed(run_dir: Path) -> RunAnalysis:
         return analyse_run(left)
 
 
-def render_analysis(analysis: RunAnalysis, folder: Path) -> ReportPaths:
-    """Write the report of a run that was analysed already into ``folder``.
+def write_report(view: RunView, folder: Path) -> ReportPaths:
+    """Write the report of a run into ``folder``; what stood there is replaced.
 
-    In the language that is chosen, but for what programs read: that is in English always.
+    It is in the language that is chosen, but for what programs read: that is in English always.
+
+    Raises:
+        MachineError: ``folder`` cannot be written to.
     """
     from bench.report.exports.benchmarks import action_json, pytest_json  # noqa: PLC0415 - pytest-benchmark
     from bench.report.run_page import run_page, summary_markdown, table_html  # noqa: PLC0415 - matplotlib, jinja2
 
-    view, paths = view_run(analysis), ReportPaths.below(folder)
+    paths = ReportPaths.below(folder)
     headlines = in_each(lambda: next(iter(all_sentences(view)), nothing_measured()))
     with speaking(ENGLISH.code):
         rows = cell_rows(view)
@@ -99,16 +96,17 @@ def finish_run(run: Path, reports_dir: Path, *, open_report: bool, redact: bool 
     Raises:
         StoreError: the run cannot be read, or the report cannot be written.
     """
-    analysis, folder = _analysed(run), reports_dir / run.name
+    analysis, folder = analysed(run), reports_dir / run.name
     private = of_this_machine(run.parent, reports_dir) if redact else None
     if private is not None:
         analysis, folder = redacted(analysis, private), redacted_folder(folder, private)
-    paths = render_analysis(analysis, folder)
+    view = view_run(analysis)
+    paths = write_report(view, folder)
     if open_report:
         webbrowser.open(paths.index.as_uri())
     return [
         "",
-        *run_table(on_a_page(view_run(analysis))).splitlines(),
+        *run_table(on_a_page(view)).splitlines(),
         "",
         f"results    {shown_path(run, private)}",
         *index_lines(reports_dir, private),

@@ -6,19 +6,17 @@ points. table.html has its styles in its elements, so that its table can be past
 
 import re
 
-from markupsafe import Markup
-
 from backends.spec import hardware_of
 from bench import processes
 from bench.analyse.agreement import PHRASE
 from bench.analyse.conditions import NO_ID, limited
 from bench.analyse.read_quality import limits_of
-from bench.analyse.results import QUANTILES, LoadResult
+from bench.analyse.results import QUANTILES
 from bench.metrics import METRICS, RANKED, RATES
 from bench.report import agreement_words, metric_words, quality_words, run_details, run_words
 from bench.report.drawing import bars, series_chart
 from bench.report.drawing.run_charts import RunCharts
-from bench.report.finding_notes import serious_for_answer
+from bench.report.finding_notes import finding_notes, serious_for_answer
 from bench.report.language import chosen
 from bench.report.ranks import ranks
 from bench.report.run_view import RunView
@@ -29,20 +27,15 @@ def run_page(view: RunView, csv: str, xlsx: bytes) -> str:
     """The page of one run, in the language that is chosen; ``csv`` and ``xlsx`` are the files that it holds."""
     analysis = view.analysis
     figures = RunCharts(view.names, analysis)
-    findings = view.notes
-
-    def swatch(load: LoadResult) -> Markup:
-        series = view.names.series_of(load)
-        return figures.swatches.get(series.key, Markup()) if series else Markup()
-
+    notes = finding_notes(view)
     return render_page(
         "run",
         figures.sheet.css(),
         ("choices",),
         view=view,
         figures=figures,
-        findings=findings,
-        serious=serious_for_answer(analysis, findings),
+        notes=notes,
+        serious=serious_for_answer(view, notes),
         details=run_details,
         phrase=PHRASE,
         bars=bars,
@@ -50,7 +43,7 @@ def run_page(view: RunView, csv: str, xlsx: bytes) -> str:
         csv=_link(view, csv.encode("utf-8"), "csv", "text/csv;charset=utf-8"),
         xlsx=_link(view, xlsx, "xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
         words=run_words,
-        columns=(*RANKED, *quality_words.columns(view), *agreement_words.columns(view), "itl", *RATES, "peak", "n"),
+        columns=(*RANKED, *view.columns, "itl", *RATES, "peak", "n"),
         agreement=agreement_words,
         quality=quality_words,
         quality_loads=[load for load in analysis.loads if load.quality],
@@ -59,7 +52,7 @@ def run_page(view: RunView, csv: str, xlsx: bytes) -> str:
         course=series_chart,
         weight=weight,
         weights=[(weight(metric), metric_words.weight_name(metric)) for metric in view.weights],
-        swatch=swatch,
+        swatch=figures.swatch,
         marks=ranks,
         zip=zip,
         hardware_of=hardware_of,
@@ -67,6 +60,11 @@ def run_page(view: RunView, csv: str, xlsx: bytes) -> str:
         no_id=NO_ID,
         format_exit_code=processes.format_exit_code,
     )
+
+
+def _columns(view: RunView) -> tuple[str, ...]:
+    """Those of the tables that fit into a document."""
+    return "configuration", "device", *RANKED, *view.columns, "decode_tokens_per_s", "peak", "n"
 
 
 def weight(metric: str) -> str:
@@ -84,16 +82,12 @@ def _link(view: RunView, summary: bytes, suffix: str, media_type: str) -> dict[s
 
 def summary_markdown(view: RunView) -> str:
     """The summary of a run, in the language that is chosen."""
-    optional = *quality_words.columns(view), *agreement_words.columns(view)
     return render_markdown(
         "summary",
         view=view,
+        notes=finding_notes(view),
         cells=sorted(view.analysis.cells, key=lambda cell: (cell.batch_size, cell.new_tokens, cell.prompt_tokens)),
-        heads=[
-            *map(metric_words.one_line, ("prompt", "configuration", "device")),
-            *(metric_words.one_line(key, interval=True) for key in RANKED),
-            *map(metric_words.one_line, (*optional, "decode_tokens_per_s", "peak", "n")),
-        ],
+        heads=[*map(metric_words.one_line, ("prompt", *_columns(view)))],
         words=run_words,
         quality=quality_words,
         agreement=agreement_words,
@@ -120,18 +114,13 @@ def table_html(view: RunView) -> str:
         .get_template("table.html.jinja")
         .render(
             view=view,
-            findings=view.notes,
+            notes=finding_notes(view),
             w=run_words,
             language=chosen().code,
             style=STYLES,
             digests=" ".join(digests),
-            heads=[
-                *map(metric_words.one_line, ("configuration", "device")),
-                *(metric_words.one_line(key, interval=True) for key in RANKED),
-                *map(
-                    metric_words.one_line, (*quality_words.columns(view), "decode_tokens_per_s", "peak", "n", "guard")
-                ),
-            ],
+            heads=[*map(metric_words.one_line, (*_columns(view), "guard"))],
             quality=quality_words,
+            agreement=agreement_words,
         )
     )

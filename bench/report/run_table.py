@@ -9,7 +9,7 @@ from bench.metrics import BY_GENERATION, METRICS
 from bench.report import quality_words, run_words
 from bench.report.agreement_words import collapsed_banner
 from bench.report.code_words import word
-from bench.report.finding_notes import in_short
+from bench.report.finding_notes import finding_notes, in_short
 from bench.report.format import megabytes, number, plain
 from bench.report.language import ENGLISH, speaking
 from bench.report.names import failed_shapes
@@ -50,32 +50,31 @@ def run_table(view: RunView) -> str:
     notes += [*(run_words.overview_sentence(view, overview) for overview in view.overviews)]
     if view.adaptive:
         notes.append(run_words.adaptive_end(view))
-    notes += [*_notes(view), *in_short(view.notes)]
+    notes += [*_notes(view), *in_short(finding_notes(view))]
     wrapped = [textwrap.wrap(plain(note), COLUMNS, subsequent_indent="  ") for note in notes]
     return "\n".join([*lines, *(line for own in wrapped for line in own)])
 
 
 def _row(cell: CellResult, *, one_shape: bool) -> tuple[str, ...]:
-    return (
-        f"{cell.load.variant}:{cell.load.backend}" if cell.load.variant else cell.load.backend,
-        _device(cell.load),
-        cell.load.precision,
-        cell.load.inference_precision or "?",
-        _prompt(cell, one_shape=one_shape),
-        *(part for key in BY_GENERATION for part in _figure(getattr(cell, key))),
-        _quality(cell.load),
-        _figure(cell.decode_tokens_per_s)[0],
-        megabytes(cell.load.peak_memory_bytes).replace(",", ""),
-        _busy(cell.load.device_share),
-        cell.load.device_verdict,
-    )
-
-
-def _prompt(cell: CellResult, *, one_shape: bool) -> str:
+    load = cell.load
     shape = str(cell.prompt_tokens) if one_shape else f"{cell.prompt_tokens}+{cell.new_tokens}x{cell.batch_size}"
     if cell.turn:
         shape += f" t{cell.turn}"
-    return f"{shape} {'on' if cell.turn else 'hit'}" if cell.ask == "again" else shape
+    if cell.ask == "again":
+        shape += " on" if cell.turn else " hit"
+    return (
+        f"{load.variant}:{load.backend}" if load.variant else load.backend,
+        load.ran_on if load.ran_on == load.device_requested else f"{load.ran_on} for {load.device_requested}",
+        load.precision,
+        load.inference_precision or "?",
+        shape,
+        *(part for key in BY_GENERATION for part in _figure(getattr(cell, key))),
+        _quality(load),
+        _figure(cell.decode_tokens_per_s)[0],
+        megabytes(load.peak_memory_bytes).replace(",", ""),
+        _busy(load.device_share),
+        load.device_verdict,
+    )
 
 
 def _quality(load: LoadResult) -> str:
@@ -96,10 +95,6 @@ def _busy(share: float | None) -> str:
     return "<1%" if 0 < share < 0.01 else f"{100 * share:.0f}%"
 
 
-def _device(load: LoadResult) -> str:
-    return load.ran_on if load.ran_on == load.device_requested else f"{load.ran_on} for {load.device_requested}"
-
-
 def _figure(measured: Measured | None) -> tuple[str, str]:
     if measured is None:
         return "", ""
@@ -117,18 +112,16 @@ def spread_of(estimate: Estimate) -> str:
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    cut = [[_fitted(value, widest) for value, widest in zip(row, _WIDEST, strict=True)] for row in rows]
+    cut = [
+        [shown if len(shown := plain(value)) <= widest else shown[: widest - 1] + "~" for value, widest in fields]
+        for fields in (zip(row, _WIDEST, strict=True) for row in rows)
+    ]
     widths = [max(len(row[index]) for row in cut) for index in range(len(_HEADER))]
     # Of an older run, or one that was not asked for it, nothing is known of quality.
     known = [index for index, head in enumerate(_HEADER) if head != _QUALITY or any(row[index] for row in rows[1:])]
     sides = ["<" if index in _TEXT_COLUMNS else ">" for index in range(len(_HEADER))]
     lines = [" ".join(f"{row[at]:{sides[at]}{widths[at]}}" for at in known).rstrip()[:COLUMNS] for row in cut]
     return [lines[0], "-" * max(len(line) for line in lines), *lines[1:]]
-
-
-def _fitted(value: str, widest: int) -> str:
-    shown = plain(value)
-    return shown if len(shown) <= widest else shown[: widest - 1] + "~"
 
 
 def _notes(view: RunView) -> list[str]:
@@ -146,7 +139,7 @@ def _notes(view: RunView) -> list[str]:
         notes.append("prec: the weight format; in: what the stack computes in, ? where it does not tell")
     if any(cell.load.device_share is not None for cell in cells):
         notes.append("busy: how much of the time the device was at work, of a CPU the CPU time; threads add up")
-    if quality_words.columns(view):
+    if "perplexity_ratio" in view.columns:
         notes.append(
             f"{_QUALITY}: perplexity over that of the reference (ref), ? where unknown; !: degraded; broken: the "
             "latencies are of no usable answer"

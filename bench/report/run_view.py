@@ -10,10 +10,10 @@ from bench.analyse.conditions import recorded_at
 from bench.analyse.grouping import group_by
 from bench.analyse.interval import Estimate, paired
 from bench.analyse.ranking import lowest_of
-from bench.analyse.results import CellResult, LoadResult, Measured, Ranking, RunAnalysis
+from bench.analyse.read_findings import seen_of
+from bench.analyse.results import CellResult, Finding, LoadResult, Measured, Ranking, RunAnalysis
 from bench.metrics import RANKED
 from bench.plan.cells import ASKS, Request, digest
-from bench.report.finding_notes import Note, finding_notes
 from bench.report.metric_words import ITL_NAMES
 from bench.report.names import Naming, name_all
 from bench.store.reader import as_utc
@@ -91,11 +91,16 @@ class Overview:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One cell in the table of results, in which columns it is the lowest of its kind, and the numbers of its notes."""
+    """One cell in the table of results.
+
+    Args:
+        lowest: the columns in which it is the lowest of its kind.
+        seen: what the guard saw of it or of its load, by the code of each.
+    """
 
     cell: CellResult
     lowest: frozenset[str]
-    notes: tuple[int, ...] = ()
+    seen: Mapping[str, Sequence[Finding]]
 
     @property
     def anchor(self) -> str:
@@ -143,9 +148,11 @@ class RunView:
             faithful, and then who is of all, where that is another.
         hits: cells that were asked both ways.
         adaptive: what end.json says of a run that added blocks as it went; empty for others.
+        columns: those of the tables of results that not every run has, of :data:`bench.report.metric_words.HEADS`:
+            quality where that of any load is known, and the first difference where any answers were compared.
         axes: what a reader can narrow the page by, and the values as the ``data-`` attributes have them.
         weights: metrics that anything is ranked by, and ``memory``.
-        beyond: the measured cells of the run that are not among these, see :func:`on_a_page`.
+        beyond: the measured cells of the run that are not shown, see :func:`on_a_page`.
     """
 
     analysis: RunAnalysis
@@ -155,11 +162,12 @@ class RunView:
     groups: tuple[Group, ...]
     hits: tuple[Hit, ...]
     adaptive: Mapping[str, Any]
+    columns: tuple[str, ...]
     axes: Mapping[str, tuple[str, ...]]
     weights: tuple[str, ...]
     quantiles: tuple[str, ...]
     energy: Energy | None
-    beyond: tuple[CellResult, ...] = ()
+    beyond: tuple[CellResult, ...]
 
     @property
     def record(self) -> Mapping[str, Any]:
@@ -189,12 +197,13 @@ class RunView:
         return self.record.get("selection") or {}
 
     @property
-    def chat(self) -> bool:
-        return any(cell.turn for cell in self.analysis.cells)
+    def measured(self) -> tuple[CellResult, ...]:
+        """All measured cells of the run: what is said of it as a whole is not of those that are shown alone."""
+        return (*self.analysis.cells, *self.beyond)
 
     @property
-    def notes(self) -> list[Note]:
-        return finding_notes(self.analysis, self.names, self.beyond)
+    def chat(self) -> bool:
+        return any(cell.turn for cell in self.analysis.cells)
 
     @property
     def simulated(self) -> Literal["none", "some", "all"]:
@@ -206,24 +215,31 @@ class RunView:
         return bool(self.analysis.rankings) and all(ranking.verdict for ranking in self.analysis.rankings)
 
 
-def view_run(analysis: RunAnalysis) -> RunView:
-    """What the report of a run claims."""
-    names = name_all(analysis)
+def view_run(analysis: RunAnalysis, beyond: tuple[CellResult, ...] = ()) -> RunView:
+    """What the report of a run claims; ``beyond`` are measured cells that are not among those of ``analysis``."""
+    names = name_all(analysis, beyond)
     answers = _answers(analysis)
     ranked = {ranking.metric for ranking in analysis.rankings} | ({"memory"} if analysis.memory_rankings else set())
     samples = [cell.itl_ms for cell in analysis.cells]
+    adaptive = recorded_at(analysis.end or {}, "detail", "adaptive")
+    known = {
+        "perplexity_ratio": any(cell.load.quality for cell in analysis.cells),
+        "first_difference": any(cell.answers and cell.answers.compared for cell in analysis.cells),
+    }
     return RunView(
         analysis=analysis,
         names=names,
         answers=answers,
         overviews=(*_latency_overviews(answers), *_memory_overviews(answers)),
-        groups=_groups(analysis, finding_notes(analysis, names)),
+        groups=_groups(analysis),
         hits=tuple(_hits(analysis)),
-        adaptive=_adaptive_end(analysis),
+        adaptive=adaptive if isinstance(adaptive, Mapping) else {},
+        columns=tuple(name for name, is_known in known.items() if is_known),
         axes=_axes(analysis),
         weights=tuple(metric for metric in (*RANKED, "memory") if metric in ranked),
         quantiles=tuple(name for name in ITL_NAMES if any(one[name] is not None for one in samples)),
         energy=_energy(analysis),
+        beyond=beyond,
     )
 
 
@@ -248,35 +264,26 @@ def on_a_page(view: RunView) -> RunView:
         rankings=of_shown(view.analysis.rankings),
         faithful_rankings=of_shown(view.analysis.faithful_rankings),
     )
-    beyond = tuple(cell for cell in view.analysis.cells if cell.shape not in shown)
-    return replace(view_run(analysis), beyond=beyond)
+    return view_run(analysis, beyond=tuple(cell for cell in view.analysis.cells if cell.shape not in shown))
 
 
 def _answers(analysis: RunAnalysis) -> tuple[tuple[Answer, ...], ...]:
     """By shape, and apart for prefix-cache hits and for simulated contestants; then by memory."""
-    faithful = {(one.metric, _request(one)): one for one in reversed(analysis.faithful_rankings)}
-    latencies = [
-        answer
-        for one in analysis.rankings
-        for answer in _of_faithful_and_all(one, faithful.get((one.metric, _request(one))))
-    ]
-    groups = group_by(latencies, lambda one: _request(one.ranking))
+
+    def request(ranking: Ranking[CellResult]) -> tuple[object, ...]:
+        return ranking.shapes, ranking.ask, ranking.simulated
+
+    faithful = {(one.metric, request(one)): one for one in reversed(analysis.faithful_rankings)}
+    groups: dict[tuple[object, ...], list[Answer]] = {}
+    for ranking in analysis.rankings:
+        own = groups.setdefault(request(ranking), [])
+        among = faithful.get((ranking.metric, request(ranking)))
+        if among is None or among.winner.cell_key == ranking.winner.cell_key:
+            own.append(Answer(ranking))
+        else:
+            own += [Answer(among, "faithful"), Answer(ranking, "all")]
     memory = [(Answer(one),) for one in analysis.memory_rankings]
     return (*map(tuple, groups.values()), *memory)
-
-
-def _of_faithful_and_all(ranking: Ranking[CellResult], faithful: Ranking[CellResult] | None) -> Iterator[Answer]:
-    """Who is fastest among the faithful, where there is any, and who of all, where that is another."""
-    if faithful is None or faithful.winner.cell_key == ranking.winner.cell_key:
-        yield Answer(ranking)
-    else:
-        yield Answer(faithful, "faithful")
-        yield Answer(ranking, "all")
-
-
-def _request(ranking: Ranking[Any]) -> tuple[object, ...]:
-    """What is the same for all who answer the same requests."""
-    return ranking.shapes, ranking.ask, ranking.simulated
 
 
 def _latency_overviews(answers: Iterable[Sequence[Answer]]) -> Iterator[Overview]:
@@ -309,7 +316,7 @@ def _memory_overviews(answers: Iterable[Sequence[Answer]]) -> Iterator[Overview]
             yield Overview((answer,), kinds.count(kind) > 1)
 
 
-def _groups(analysis: RunAnalysis, notes: Sequence[Note]) -> tuple[Group, ...]:
+def _groups(analysis: RunAnalysis) -> tuple[Group, ...]:
     """By batch size, new tokens, prompt tokens and turn."""
     groups = group_by(analysis.cells, lambda cell: (cell.batch_size, cell.new_tokens, cell.prompt_tokens, cell.turn))
     lowest: dict[str, set[str]] = {}
@@ -320,9 +327,11 @@ def _groups(analysis: RunAnalysis, notes: Sequence[Note]) -> tuple[Group, ...]:
         for key in _least_memory(cells):
             lowest.setdefault(key, set()).add("memory")
 
+    seen = seen_of(analysis.findings, analysis.cells)
+
     def row(cell: CellResult) -> Row:
-        own = frozenset(lowest.get(cell.cell_key, ()))
-        return Row(cell, own, tuple(note.number for note in notes if note.touches(cell)))
+        own = group_by(seen.get(cell.cell_key, ()), lambda one: one.code)
+        return Row(cell, frozenset(lowest.get(cell.cell_key, ())), own)
 
     return tuple(
         Group(
@@ -363,12 +372,6 @@ def _hits(analysis: RunAnalysis) -> Iterator[Hit]:
             yield Hit(cell, other, first, hit, contrast.ratio)
 
 
-def _adaptive_end(analysis: RunAnalysis) -> Mapping[str, Any]:
-    detail = (analysis.end or {}).get("detail")
-    adaptive = detail.get("adaptive") if isinstance(detail, Mapping) else None
-    return adaptive if isinstance(adaptive, Mapping) else {}
-
-
 def _axes(analysis: RunAnalysis) -> dict[str, tuple[str, ...]]:
     """The axes along which something differs among what was measured or failed; none in a run without results."""
     if not analysis.cells:
@@ -389,12 +392,11 @@ def _energy(analysis: RunAnalysis) -> Energy | None:
     """``None`` where neither energy nor busy time of any measured cell is known."""
     # A simulated latency costs nothing: what the machine took meanwhile is no figure of the stack that it stands for.
     cells = tuple(cell for cell in analysis.cells if not cell.load.simulated)
-    columns = {name: tuple(_cost(cell, name) for cell in cells) for name in ENERGY_COLUMNS}
-    known = {name: values for name, values in columns.items() if any(value is not None for value in values)}
+    known: dict[str, tuple[float | None, ...]] = {}
+    for name in ENERGY_COLUMNS:
+        # A token takes millijoules.
+        unit = 1e3 if name == "energy_j_per_token" else 1
+        values = [getattr(cell.costs, name) for cell in cells]
+        if any(value is not None for value in values):
+            known[name] = tuple(None if value is None else value * unit for value in values)
     return Energy(cells, known) if any(name in known for name in ENERGY_CHARTS) else None
-
-
-def _cost(cell: CellResult, name: str) -> float | None:
-    value: float | None = getattr(cell.costs, name)
-    # A token takes millijoules.
-    return value * 1e3 if value is not None and name == "energy_j_per_token" else value

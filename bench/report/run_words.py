@@ -132,9 +132,9 @@ def incomplete(view: RunView) -> list[str]:
             "{shown} of {cells} cells are shown, those of the first {shapes}; what is said of the fastest is of these "
             "alone. summary.xlsx, summary.csv and summary.json have all."
         )
-        shown = len(view.analysis.cells)
+        shown, cells = (number(len(cells), 0) for cells in (view.analysis.cells, view.measured))
         shapes = plural(len(view.groups), "{count} request shape", "{count} request shapes")
-        found.append(sentence.format(shown=number(shown, 0), cells=number(shown + len(view.beyond), 0), shapes=shapes))
+        found.append(sentence.format(shown=shown, cells=cells, shapes=shapes))
     if chosen := view.selection:
         sentence = _("Narrowed to {selected} of {planned} planned cells, each counted once per block.")
         if chosen.get("by"):
@@ -163,7 +163,7 @@ def adaptive_end(view: RunView) -> str:
     missed = set(end.get("not_reached") or ())
     names = [
         _("{name} at {shape}").format(name=view.names.of(cell.load), shape=shape_name(cell.shape))
-        for cell in (*view.analysis.cells, *view.beyond)
+        for cell in view.measured
         if cell.cell_key in missed
     ]
     if without := len(missed) - len(names):
@@ -190,7 +190,7 @@ def claim(view: RunView, answer: Answer) -> str:
     found = _(_CLAIMS[answer.claim, answer.ranking.simulated][0])
     if answer.among:
         found = _("{claim} {among}").format(claim=found, among=_(_AMONG[answer.among]))
-    said = answer.among == "faithful" or not quality_words.columns(view)
+    said = answer.among == "faithful" or "perplexity_ratio" not in view.columns
     return found if said else f"{found}; {quality_words.beside(answer.winner)}"
 
 
@@ -226,16 +226,15 @@ def answer_sentence(view: RunView, answer: Answer) -> str:
 
 def left_out(view: RunView, answer: Answer) -> list[str]:
     """Who is not among the others, a sentence for each reason."""
-    broken = quality_words.broken_names(view, (one.load for one in answer.ranking.broken))
-    return list(filter(None, (not_compared(view, answer), broken)))
-
-
-def not_compared(view: RunView, answer: Answer) -> str:
-    """Who was measured in no block that the lowest was measured in; blank if nobody."""
-    if not answer.ranking.not_compared:
-        return ""
-    names = listed([view.names.of(one.load) for one in answer.ranking.not_compared])
-    return _("Measured in other blocks alone, so not compared with it: {names}.").format(names=names)
+    reasons = {
+        _("Measured in other blocks alone, so not compared with it: {names}."): answer.ranking.not_compared,
+        _("Broken, so not ranked: {names}."): answer.ranking.broken,
+    }
+    return [
+        sentence.format(names=listed([view.names.of(one.load) for one in those]))
+        for sentence, those in reasons.items()
+        if those
+    ]
 
 
 def untold() -> str:

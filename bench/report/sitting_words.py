@@ -49,7 +49,14 @@ def interruptions(view: RunView) -> list[str]:
 
 def _of_several_sittings(found: Sequence[Interruption]) -> str:
     """When a run was interrupted and for how long, and what that means for its estimates."""
-    sentences = [_interruption(one) for one in found]
+    sentences = [
+        _(_HOW.get(one.reason, _HOW["interrupted"])).format(
+            moment=f"{one.at:%Y-%m-%d %H:%M} UTC" if one.at else _("a day that is not known"),
+            pause=_pause(one.pause_s),
+            where="" if one.block is None else _(", in block {block}").format(block=number(one.block + 1, 0)),
+        )
+        for one in found
+    ]
     sentences.append(
         _(
             "So its blocks are of {sittings}, which may differ as two runs do. An interval holds what they differed by "
@@ -72,14 +79,6 @@ def _of_several_sittings(found: Sequence[Interruption]) -> str:
     if changed:
         sentences.append(_("Meanwhile these have changed: {changes}.").format(changes="; ".join(changed)))
     return " ".join(sentences)
-
-
-def _interruption(one: Interruption) -> str:
-    return _(_HOW.get(one.reason, _HOW["interrupted"])).format(
-        moment=f"{one.at:%Y-%m-%d %H:%M} UTC" if one.at else _("a day that is not known"),
-        pause=_pause(one.pause_s),
-        where="" if one.block is None else _(", in block {block}").format(block=number(one.block + 1, 0)),
-    )
 
 
 def carried_on(found: Sequence[Interruption]) -> str:

@@ -70,7 +70,7 @@ def test_every_metric_has_a_name() -> None:
 def test_titles_and_heads_are_made_from_the_one_entry(code: str, expected: tuple[str, ...]) -> None:
     key = "ttft_ms"
     with speaking(code):
-        heading = metric_words.one_line(key, interval=True)
+        heading = metric_words.one_line(key)
         made = metric_words.chart_title(key), metric_words.answer_title(key), metric_words.weight_name(key), heading
     assert made == expected
 

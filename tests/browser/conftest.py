@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bench.report.language import speaking
-from bench.report.render import render
 from tests.browser.checks import overflow
 from tests.browser.chromium import FLAGS, REMEDY, find_chromium, in_ci
 from tests.browser.pages import PAGES, index_of_reports
 from tests.browser.runs import RUNS
 from tests.support.browsers import LAPTOP, LIMIT_MS, Open, Opened, See, Seen, Stored, open_in
+from tests.support.reports import render
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -156,18 +156,18 @@ def _spread_inches(rows: int) -> tuple[float, float]:
 
 def _ridges(axes: Any, shapes: Sequence[Histogram], colour: str) -> None:
     """All ridges of a panel, the lowest first, as one drawing."""
-    outlines = Path.make_compound_path(*(Path(_outline_of(shape, base)) for base, shape in enumerate(shapes)))
-    axes.add_artist(PathPatch(outlines, facecolor=to_rgba(colour, 0.45), edgecolor=colour, linewidth=0.9))
+    outlines = []
+    for base, shape in enumerate(shapes):
+        # Density over the logarithm: bins are equally wide there, so counts are it.
+        peak = max(shape.counts) or 1
+        heights = [base + 0.82 * count / peak for count in shape.counts]
+        tops = [(edge, height) for height, bin_ in zip(heights, pairwise(shape.edges), strict=True) for edge in bin_]
+        outlines.append(Path([(shape.edges[0], base), *tops, (shape.edges[-1], base)]))
+    axes.add_artist(
+        PathPatch(Path.make_compound_path(*outlines), facecolor=to_rgba(colour, 0.45), edgecolor=colour, linewidth=0.9)
+    )
     floors = chain([(shape.edges[0], base), (shape.edges[-1], base)] for base, shape in enumerate(shapes))
     add_line(axes, *floors, color=colour, linewidth=0.9)
-
-
-def _outline_of(shape: Histogram, base: int) -> list[tuple[float, float]]:
-    # Density over the logarithm: bins are equally wide there, so counts are it.
-    peak = max(shape.counts) or 1
-    heights = [base + 0.82 * count / peak for count in shape.counts]
-    tops = [(edge, height) for height, bin_ in zip(heights, pairwise(shape.edges), strict=True) for edge in bin_]
-    return [(shape.edges[0], base), *tops, (shape.edges[-1], base)]
 
 
 def _quantiles(axes: Any, quantiles: Sequence[Quantiles]) -> None:

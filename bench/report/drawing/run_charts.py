@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 from markupsafe import Markup
 
 from bench.analyse.interval import Estimate
-from bench.analyse.results import MILESTONES, Arrival, CellResult, RunAnalysis
+from bench.analyse.results import MILESTONES, CellResult, LoadResult, RunAnalysis
 from bench.analyse.roofline import RooflinePoint, roofline
 from bench.analyse.tradeoff import Tradeoff, TradeoffPoint, tradeoffs
 from bench.metrics import CHARTED
@@ -48,6 +48,14 @@ MOST_IN_BOTH = 300
 
 _RATIO = mark("time to first token over the lowest")
 _ROOFLINE_INCHES = (11.4, 4.2)
+_CROSS: Mapping[str, Any] = {
+    "marker": "x",
+    "markersize": 13,
+    "markeredgewidth": 1.6,
+    "color": ACCENT,
+    "linestyle": "none",
+}
+"""Over the marker of a broken configuration."""
 _SHARES: Mapping[float, Dashes] = {1.0: SOLID, 0.5: (5, 3), 0.25: (1.5, 2.5)}
 """Of the memory's bandwidth, each a line of the roofline."""
 
@@ -145,9 +153,17 @@ class RunCharts:
         self.styles = line_styles(naming.series)
         self._naming = naming
         self.swatches = {key: self._swatch(style) for key, style in self.styles.items()}
-        kinds = sorted({_kind(cell) for one in self.lines for cell in one.cells})
         self._ratios = _ratios(analysis)
-        self.groups = [self._group(kind) for kind in kinds]
+        kinds = sorted({_kind(cell) for one in self.lines for cell in one.cells})
+        by_kind = {kind: [own for one in self.lines if (own := _narrowed(one, kind)).cells] for kind in kinds}
+        self.groups = [
+            LineGroup(
+                _kind_title(kind),
+                tuple(self._prompt_charts(own)),
+                missing=all(cell.ttft_ms.estimate.low is None for one in own for cell in one.cells),
+            )
+            for kind, own in by_kind.items()
+        ]
         titled = [
             (one.name if len(kinds) == 1 else f"{one.name}, {_kind_title(kind)}", own)
             for one in self.lines
@@ -178,6 +194,11 @@ class RunCharts:
         assert series is not None
         return self.styles[series.key]
 
+    def swatch(self, load: LoadResult) -> Markup:
+        """That of the line of ``load``; blank where it has none."""
+        series = self._naming.series_of(load)
+        return self.swatches[series.key] if series else Markup()
+
     def _swatch(self, style: LineStyle) -> Markup:
         """A piece of line with its marker, for a legend."""
         with drawing(self.sheet, (0.5, 0.17), None) as canvas:
@@ -187,11 +208,6 @@ class RunCharts:
             return canvas.decoration()
 
     # -- over prompt length, or the turns of a chat: one line per configuration, with intervals
-
-    def _group(self, kind: _Kind) -> LineGroup:
-        own = [narrowed for one in self.lines if (narrowed := _narrowed(one, kind)).cells]
-        missing = all(cell.ttft_ms.estimate.low is None for one in own for cell in one.cells)
-        return LineGroup(_kind_title(kind), tuple(self._prompt_charts(own)), missing)
 
     def _prompt_charts(self, lines: Sequence[Series]) -> Iterator[Chart]:
         """A chart per metric that has values."""
@@ -223,21 +239,20 @@ class RunCharts:
 
     def _points(self, one: Series, metric: str, named: str) -> Iterator[_Point]:
         for cell in one.cells:
-            if (estimate := self._estimate(cell, metric)) is None:
+            if metric in ITL_NAMES:
+                value = cell.itl_ms[metric]
+                estimate = None if value is None else Estimate(value, None, None, cell.blocks)
+            elif metric == "ratio":
+                estimate = self._ratios.get(cell.cell_key)
+            else:
+                estimate = measured.estimate if (measured := getattr(cell, metric)) else None
+            if estimate is None:
                 continue
             prompt = number(cell.prompt_tokens, 0)
             at = _("{name}, prompt {prompt}").format(name=one.name, prompt=prompt) + turn_name(cell)
             ends = interval(estimate) or _("no interval")
             tip = f"{at}: {named} {number(estimate.value)} ms ({ends}), n = {number(cell.generations, 0)}"
             yield _Point(cell, estimate, f"{at}: {factor(estimate.value)} ({ends})" if metric == "ratio" else tip)
-
-    def _estimate(self, cell: CellResult, metric: str) -> Estimate | None:
-        if metric == "ratio":
-            return self._ratios.get(cell.cell_key)
-        if metric in CHARTED:
-            return measured.estimate if (measured := getattr(cell, metric)) else None
-        value = cell.itl_ms[metric]
-        return None if value is None else Estimate(value, None, None, cell.blocks)
 
     # -- one chart per request shape: time to each token, and latency against memory or quality
 
@@ -253,21 +268,21 @@ class RunCharts:
             axes.set_ylabel(_("ms since the request (logarithmic)") if logarithmic else _("ms since the request"))
             axes.grid(visible=True, axis="y")
             canvas.settle()
-            for one in own:
-                self._draw_arrival(canvas, axes, *one)
+            for one, cell, arrival in own:
+                style, last = self.styles[one.key], arrival.token[-1:]
+                tip = _("{name}: first token after {first} ms, token {n} after {last} ms").format(
+                    name=one.name,
+                    first=number(arrival.median[0]),
+                    last=number(arrival.median[-1]),
+                    n=number(last[0], 0),
+                )
+                along = canvas.tooltip(tip, line=style.number, prompt=cell.prompt_tokens)
+                add_line(axes, arrival.token, arrival.median, **style.line(1.5), gid=[along])
+                point = canvas.point(tip, style.number, cell.prompt_tokens)
+                add_line(axes, last, arrival.median[-1:], **style.points(), zorder=4, gid=[point])
 
         label = _("time from the request to each token, one line per configuration, as in the table")
         return self._chart(shape_name(shape), draw, label, ends, logarithmic=False)
-
-    def _draw_arrival(self, canvas: Drawing, axes: Any, one: Series, cell: CellResult, arrival: Arrival) -> None:
-        style, prompt, last = self.styles[one.key], cell.prompt_tokens, arrival.token[-1:]
-        tip = _("{name}: first token after {first} ms, token {n} after {last} ms").format(
-            name=one.name, first=number(arrival.median[0]), last=number(arrival.median[-1]), n=number(last[0], 0)
-        )
-        along = canvas.tooltip(tip, line=style.number, prompt=prompt)
-        add_line(axes, arrival.token, arrival.median, **style.line(1.5), gid=[along])
-        point = canvas.point(tip, style.number, prompt)
-        add_line(axes, last, arrival.median[-1:], **style.points(), zorder=4, gid=[point])
 
     def _tradeoff(self, one: Tradeoff) -> Chart:
         latencies, cost = [point.tpot_ms for point in one.points], _COSTS[one.against]
@@ -284,27 +299,21 @@ class RunCharts:
             canvas.settle()
             places = [(min(point.cost * cost.scale, most), point.tpot_ms) for point in one.points]
             _front(axes, [place for place, point in zip(places, one.points, strict=True) if point.best])
-            for place, point in zip(places, one.points, strict=True):
-                self._draw_tradeoff(canvas, axes, place, point, cost)
+            for (x, y), point in zip(places, one.points, strict=True):
+                style, load = self._style(point.cell), point.cell.load
+                tip = _(cost.tip).format(
+                    name=self._naming.of(load),
+                    tpot=number(point.tpot_ms),
+                    cost=cost.shown(point.cost),
+                    best=_("; no other needs less of both") if point.best else _("; broken") if load.broken else "",
+                )
+                own = canvas.point(tip, style.number, point.cell.prompt_tokens)
+                add_line(axes, [x], [y], **style.points(), zorder=4, clip_on=False, gid=[own])
+                if load.broken:
+                    add_line(axes, [x], [y], **_CROSS, zorder=5, clip_on=False)
 
         title = shape_name(one.shape) + (_(" (simulated)") if one.simulated else "")
         return self._chart(title, draw, _(cost.label), latencies, logarithmic=wide(latencies))
-
-    def _draw_tradeoff(
-        self, canvas: Drawing, axes: Any, place: tuple[float, float], point: TradeoffPoint, cost: _Cost
-    ) -> None:
-        style, load = self._style(point.cell), point.cell.load
-        tip = _(cost.tip).format(
-            name=self._naming.of(load),
-            tpot=number(point.tpot_ms),
-            cost=cost.shown(point.cost),
-            best=_("; no other needs less of both") if point.best else _("; broken") if load.broken else "",
-        )
-        own, (x, y) = canvas.point(tip, style.number, point.cell.prompt_tokens), place
-        add_line(axes, [x], [y], **style.points(), zorder=4, clip_on=False, gid=[own])
-        if load.broken:
-            cross = {"marker": "x", "markersize": 13, "markeredgewidth": 1.6, "color": ACCENT, "linestyle": "none"}
-            add_line(axes, [x], [y], **cross, zorder=5, clip_on=False)
 
     def _chart(self, title: str, draw: Draw, label: str, values: Sequence[float], *, logarithmic: bool) -> Chart:
         both = not self.one_way
@@ -333,23 +342,23 @@ class RunCharts:
                 add_line(axes, (left, right), heights, color=MUTED, dashes=dashes, linewidth=width, zorder=1)
                 beside: dict[str, Any] = {"xytext": (6, 1), "textcoords": "offset points", "ha": "left", "va": "bottom"}
                 axes.annotate(percent(share), (left, heights[0]), color=MUTED, fontsize=8.5, **beside)
+            words = _(
+                "{name}, prompt {prompt}: {rate} of at most {limit} steps per second, {share}, {size} MB per step"
+            )
             for point, size in zip(points, sizes, strict=True):
                 style = self._style(point.cell)
-                own = canvas.point(self._rate(point), style.number, point.cell.prompt_tokens)
+                tip = words.format(
+                    name=self._naming.of(point.cell.load),
+                    prompt=number(point.cell.prompt_tokens, 0),
+                    rate=number(point.rate_per_s.value),
+                    limit=number(point.limit_per_s),
+                    share=percent(point.share),
+                    size=megabytes(point.step_bytes),
+                )
+                own = canvas.point(tip, style.number, point.cell.prompt_tokens)
                 add_line(axes, [size], [point.rate_per_s.value], **style.points(), zorder=4, gid=[own])
             label = _("decode steps per second over bytes read per step, below the limit of memory, as in the table")
             return canvas.svg(label)
-
-    def _rate(self, point: RooflinePoint) -> str:
-        words = _("{name}, prompt {prompt}: {rate} of at most {limit} steps per second, {share}, {size} MB per step")
-        return words.format(
-            name=self._naming.of(point.cell.load),
-            prompt=number(point.cell.prompt_tokens, 0),
-            rate=number(point.rate_per_s.value),
-            limit=number(point.limit_per_s),
-            share=percent(point.share),
-            size=megabytes(point.step_bytes),
-        )
 
 
 def _kind(cell: CellResult) -> _Kind:

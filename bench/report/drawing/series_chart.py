@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.analyse.grouping import group_by
-from bench.analyse.interval import Estimate
 from bench.analyse.results import Generation, Measured
 from bench.report.drawing.canvas import log_ticks, round_ticks, tick_label, wide
 from bench.report.drawing.svg import line, vertices
@@ -74,14 +73,18 @@ def series_chart(series: Sequence[Generation], metric: str, measured: Measured) 
     values = log_ticks(axes.low, axes.high) if axes.logarithmic else round_ticks(axes.low, axes.high)
     ticks = [(round(axes.y(value)), tick_label(value)) for value in values]
     step = -(-axes.blocks // _MOST_LABELS)
+    estimate, band = measured.estimate, None
+    if estimate.low is not None and estimate.high is not None:
+        top, bottom = axes.y(estimate.high), axes.y(estimate.low)
+        band = round(top), max(1, round(bottom - top))
     labelled = range(axes.first, axes.first + axes.blocks, step)
     return SeriesChart(
         ticks=tuple(ticks),
         blocks=tuple((round(axes.x(block, 0.5)), number(block + 1, 0)) for block in labelled),
-        band=_band(axes, measured.estimate),
+        band=band,
         paths={
             "grid": "".join(_level(y, LEFT, RIGHT) for y, _ in ticks),
-            "level": _level(axes.y(measured.estimate.value), LEFT, RIGHT),
+            "level": _level(axes.y(estimate.value), LEFT, RIGHT),
             "way": line(((axes.x(block, 0.5), axes.y(value)) for block, value in measured.by_block.items()), 0),
             "medians": "".join(
                 _level(axes.y(value), axes.x(block, _MARGIN), axes.x(block, 1 - _MARGIN))
@@ -95,13 +98,6 @@ def series_chart(series: Sequence[Generation], metric: str, measured: Measured) 
 
 def _level(y: float, left: float, right: float) -> str:
     return f"M{round(left)} {round(y)}h{round(right) - round(left)}"
-
-
-def _band(axes: _Axes, estimate: Estimate) -> tuple[int, int] | None:
-    if estimate.low is None or estimate.high is None:
-        return None
-    top, bottom = axes.y(estimate.high), axes.y(estimate.low)
-    return round(top), max(1, round(bottom - top))
 
 
 def of_many(values: Sequence[float]) -> list[int]:
@@ -137,17 +133,12 @@ def _marks(known: Sequence[tuple[Generation, float]], axes: _Axes) -> dict[str, 
     by_block = group_by(known, lambda mark: mark[0].block)
     marks: dict[str, list[tuple[float, float]]] = {kind: [] for kind in (*_CLASSES.values(), "above", "below")}
     for block, own in by_block.items():
-        shown = _shown(own)
-        for place, (one, value) in enumerate(shown):
+        by_use = group_by(enumerate(own), lambda mark: mark[1][0].use)
+        shown = sorted(
+            alike[index] for alike in by_use.values() for index in of_many([value for _, (_, value) in alike])
+        )
+        for place, (_, (one, value)) in enumerate(shown):
             share = _MARGIN + (1 - 2 * _MARGIN) * (place + 0.5) / len(shown)
             kind = "above" if value > axes.high else "below" if value < axes.low else _CLASSES[one.use]
             marks[kind].append((axes.x(block, share), axes.y(value)))
     return {kind: places for kind, places in marks.items() if places}
-
-
-def _shown(own: Sequence[tuple[Generation, float]]) -> list[tuple[Generation, float]]:
-    by_use: dict[str, list[int]] = {}
-    for place, (one, _) in enumerate(own):
-        by_use.setdefault(one.use, []).append(place)
-    kept = (places[index] for places in by_use.values() for index in of_many([own[place][1] for place in places]))
-    return [own[place] for place in sorted(kept)]

@@ -104,20 +104,16 @@ class SvgRenderer(RendererBase):
             self._marked = []
 
     def _add(self, gc: GraphicsContextBase, element: str, marker: int = 0) -> None:
-        clip = self._clip_of(gc)
+        box, clip = gc.get_clip_rectangle(), ""
+        if box is not None:
+            places = {"x": box.x0, "y": self._size[1] - box.y1, "width": box.width, "height": box.height}
+            rectangle = " ".join(f'{name}="{coordinate(value)}"' for name, value in places.items())
+            clip = self._sheet.shape(f"<rect {rectangle}/>", "clipPath")
         if self._marked:
             self._clip = clip
             self._marked[marker % len(self._marked)].append(element)
         else:
             self._elements.append((clip, element))
-
-    def _clip_of(self, gc: GraphicsContextBase) -> str:
-        box = gc.get_clip_rectangle()
-        if box is None:
-            return ""
-        places = {"x": box.x0, "y": self._size[1] - box.y1, "width": box.width, "height": box.height}
-        rectangle = " ".join(f'{name}="{coordinate(value)}"' for name, value in places.items())
-        return self._sheet.shape(f"<rect {rectangle}/>", "clipPath")
 
     def draw_path(
         self,
@@ -243,9 +239,9 @@ def written(units: int, places: int = PLACES) -> str:
     return text.replace("0.", ".") if abs(units) < 10**places else text
 
 
-def coordinate(value: float, places: int = PLACES) -> str:
+def coordinate(value: float) -> str:
     """One coordinate."""
-    return written(round(value * 10**places), places)
+    return written(round(value * 10**PLACES))
 
 
 def line(points: Iterable[Point], places: int = PLACES) -> str:

@@ -28,6 +28,7 @@ _PLAN = (
 def summary_json(view: RunView, rows: Sequence[Mapping[str, Any]], headlines: Mapping[str, str]) -> str:
     """The summary of a run; ``rows`` are those of summary.csv, ``headlines`` the first sentence in each language."""
     analysis, names, plan = view.analysis, view.names, view.plan
+    reference, reference_is = analysis.reference, reference_name(view)
     ended = analysis.end is not None and analysis.end.get("reason") == "finished"
     value = {
         "summary_version": SUMMARY_VERSION,
@@ -37,7 +38,10 @@ def summary_json(view: RunView, rows: Sequence[Mapping[str, Any]], headlines: Ma
         "end": analysis.end,
         "simulated": view.simulated != "none",
         "answer": all_sentences(view),
-        "reference": _reference(view),
+        # What answers are compared with: a load of the run, or what has no key.
+        "reference": {"configuration": reference_is, "load_key": reference.load_key if reference else None}
+        if reference_is
+        else None,
         "quality": [_quality(names, load) for load in analysis.loads if load.quality],
         "cells": rows,
         "rankings": [_ranking(names, one, "cell_key", "lowest", "ms") for one in analysis.rankings],
@@ -63,13 +67,6 @@ def summary_json(view: RunView, rows: Sequence[Mapping[str, Any]], headlines: Ma
     return json_text(value)
 
 
-def _reference(view: RunView) -> dict[str, str | None] | None:
-    """What answers are compared with: a load of the run, or what has no key."""
-    reference = view.analysis.reference
-    name = reference_name(view)
-    return {"configuration": name, "load_key": reference.load_key if reference else None} if name else None
-
-
 def _quality(names: Naming, load: LoadResult) -> dict[str, Any]:
     """What is known of the words of one load."""
     known = load.quality
@@ -92,8 +89,10 @@ def _ranking(names: Naming, ranking: Ranking[Any], key: str, lowest: str, unit: 
     def contestant(one: CellResult | LoadResult) -> dict[str, Any]:
         return {"configuration": names.of(one.load), key: getattr(one, key)}
 
+    sizes = ("prompt_tokens", "new_tokens", "batch_size")
+    shapes = [{**attributes(one, *sizes), **turn_of(one)} for one in ranking.shapes]
     return {
-        **_requests(ranking),
+        **({"requests": shapes} if ranking.metric == "memory" else {"metric": ranking.metric, **shapes[0]}),
         "ask": ranking.ask,
         "simulated": ranking.simulated,
         "claims_verdict": ranking.verdict,
@@ -117,9 +116,3 @@ def _ranking(names: Naming, ranking: Ranking[Any], key: str, lowest: str, unit: 
         "not_compared": [contestant(one) for one in ranking.not_compared],
         "broken": [contestant(one) for one in ranking.broken],
     }
-
-
-def _requests(ranking: Ranking[Any]) -> dict[str, Any]:
-    names = ("prompt_tokens", "new_tokens", "batch_size")
-    shapes = [{**attributes(one, *names), **turn_of(one)} for one in ranking.shapes]
-    return {"requests": shapes} if ranking.metric == "memory" else {"metric": ranking.metric, **shapes[0]}

@@ -15,10 +15,11 @@ from typing import Any
 
 import xlsxwriter
 
-from bench.analyse.results import AskedCell, CellResult, LoadResult, LoadTimes
+from bench.analyse.read_findings import seen_of
+from bench.analyse.results import AskedCell, CellResult, Finding, LoadResult, LoadTimes
+from bench.findings import SEVERITIES
 from bench.metrics import EXPORTED, METRICS
 from bench.report.exports.fields import attributes, turn_of, with_ends
-from bench.report.finding_notes import by_subject, found_of
 from bench.report.format import clean
 from bench.report.names import Naming
 from bench.report.run_view import RunView
@@ -72,16 +73,19 @@ def _plain(value: object) -> object:
 def cell_rows(view: RunView) -> list[dict[str, Any]]:
     """Measured cells first, then the others, all with the same keys; ``None`` where nothing was measured."""
     analysis = view.analysis
+    name = view.model.get("name")
     model = {
         "run_id": view.record.get("run_id"),
-        "model": clean(str(view.model.get("name"))),
+        "model": None if name is None else clean(str(name)),
         "synthetic_model": bool(view.model.get("synthetic")),
     }
-    findings = by_subject(analysis.findings)
+    of_run = _seen("run_", [one for one in analysis.findings if one.about is None])
+    # One that failed for several reasons is asked for once.
+    seen = seen_of(analysis.findings, {cell.cell_key: cell for cell in analysis.asked}.values())
 
     def row(cell: CellResult | AskedCell, status: str, more: Mapping[str, Any]) -> dict[str, Any]:
-        found = found_of(cell.cell_key, cell.load.load_key, findings)
-        return {**_identity(view.names, cell, status), **more, **found}
+        own = _seen("", seen.get(cell.cell_key, []))
+        return {**_identity(view.names, cell, status), **more, **own, **of_run}
 
     rows = [row(cell, "ok", _figures(cell)) for cell in analysis.cells]
     known = {cell.cell_key for cell in analysis.cells}
@@ -96,14 +100,27 @@ def cell_rows(view: RunView) -> list[dict[str, Any]]:
     return [model | {name: one.get(name) for name in columns} for one in rows]
 
 
+def _seen(prefix: str, findings: Sequence[Finding]) -> dict[str, str | None]:
+    """What the guard saw: kinds, and the weightiest severity."""
+    severities = {one.severity for one in findings}
+    return {
+        f"{prefix}findings": " ".join(dict.fromkeys(one.code for one in findings)) or None,
+        f"{prefix}findings_severity": next((weight for weight in SEVERITIES if weight in severities), None),
+    }
+
+
 def _identity(naming: Naming, cell: CellResult | AskedCell, status: str) -> dict[str, Any]:
     load = cell.load
+    described = attributes(load, *_OF_LOAD)
+    for name, value in described.items():
+        text = json.dumps(dict(value), sort_keys=True) if isinstance(value, Mapping) else value
+        described[name] = clean(text) if isinstance(text, str) else text
     return {
         "configuration": naming.of(load),
         "simulated": load.simulated,
         "status": status,
         "cell_key": cell.cell_key,
-        **{name: _flat(value) for name, value in attributes(load, *_OF_LOAD).items()},
+        **described,
         **attributes(cell, "prompt_tokens", "new_tokens", "batch_size", "ask"),
         **turn_of(cell.shape),
         **quality(load),
@@ -111,12 +128,6 @@ def _identity(naming: Naming, cell: CellResult | AskedCell, status: str) -> dict
         **_times("cached_", load.cached),
         **attributes(load, *_SIZES),
     }
-
-
-def _flat(value: Any) -> Any:
-    """Names and values as JSON, and texts without control characters."""
-    text = json.dumps(dict(value), sort_keys=True) if isinstance(value, Mapping) else value
-    return clean(text) if isinstance(text, str) else text
 
 
 def _times(prefix: str, times: LoadTimes | None) -> dict[str, Any]:
@@ -134,12 +145,16 @@ def _times(prefix: str, times: LoadTimes | None) -> dict[str, Any]:
 
 
 def _figures(cell: CellResult) -> dict[str, Any]:
+    metrics: dict[str, float | None] = {}
+    for key in EXPORTED:
+        measured = getattr(cell, key)
+        metrics |= with_ends(METRICS[key].names, measured.estimate if measured else None)
     return {
         "padded_prompt_tokens": cell.padded_prompt_tokens,
         "blocks": cell.blocks,
         "generations": cell.generations,
         "excluded_generations": cell.excluded,
-        **{name: value for key in EXPORTED for name, value in _with_interval(cell, key).items()},
+        **metrics,
         **{f"itl_{name}_ms": value for name, value in cell.itl_ms.items()},
         "itl_samples": cell.itl_samples,
         "itl_note": quantiles_missing(cell) or None,
@@ -162,11 +177,6 @@ def quality(load: LoadResult) -> dict[str, Any]:
         **with_ends("perplexity_ratio{}", known.ratio if known else None),
         **attributes(known, "kl_mean", "kl_p99", "same_top"),
     }
-
-
-def _with_interval(cell: CellResult, key: str) -> dict[str, float | None]:
-    measured = getattr(cell, key)
-    return with_ends(METRICS[key].names, measured.estimate if measured else None)
 
 
 _LONGEST_TEXT = 32_767

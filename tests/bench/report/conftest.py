@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from bench.plan.cells import Load
-from bench.report.render import ReportPaths, render
+from bench.report.render import ReportPaths
 from tests.support.charts import blank_charts, real_charts
+from tests.support.reports import render
 from tests.support.shared_analyses import shared_analyses
 from tests.support.stored_runs import FakeRun
 

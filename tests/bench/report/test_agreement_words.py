@@ -18,13 +18,14 @@ import pytest
 from bench.analyse.results import CellResult
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
-from bench.report.render import ReportPaths, render
+from bench.report.render import ReportPaths
 from bench.report.run_page import run_page, summary_markdown
 from bench.report.run_table import run_table
 from bench.report.run_view import RunView, view_run
 from bench.store.files import write_json
 from bench.store.reader import open_run
 from tests.support.markup import cell_details
+from tests.support.reports import render
 from tests.support.stored_runs import FakeRun
 
 AGREEING = {"int4": 2, "int8": 28, "fp32": 64}
@@ -91,7 +92,8 @@ def test_the_note_names_the_reference_and_what_the_figure_is_not(made: MakeRepor
 def test_nothing_is_shown_where_nothing_was_compared(made: MakeReport, agreeing: dict[str, int]) -> None:
     report = made(fake(agreeing))
     assert "first difference" not in results(report).lower()
-    assert "first difference" not in (report.index.parent / "summary.md").read_text(encoding="utf-8").lower()
+    for name in ("summary.md", "table.html"):
+        assert "first difference" not in (report.index.parent / name).read_text(encoding="utf-8").lower()
 
 
 @pytest.mark.slow
@@ -107,6 +109,12 @@ def test_the_summary_for_github_has_the_column(made: MakeReport) -> None:
     assert any("| first difference tokens |" in line for line in lines)
     assert any("| 2 of 64 |" in line for line in lines)
     assert any("The reference is ort-genai CPU fp32" in line for line in lines)
+
+
+def test_the_table_for_documents_has_the_column(made: MakeReport) -> None:
+    html = (made(fake(AGREEING)).index.parent / "table.html").read_text(encoding="utf-8")
+    assert html.count(">first difference tokens</th>") == 1
+    assert re.findall(r">(\d+ of \d+|reference)</td>", html) == ["2 of 64", "28 of 64", "reference"]
 
 
 def test_exports_have_the_figures(made: MakeReport) -> None:

@@ -17,8 +17,8 @@ from bench.analyse.run import analyse_run
 from bench.plan.cells import Cell, Load
 from bench.report.drawing.bars import LoadBar, load_bars
 from bench.report.names import first_request
-from bench.report.render import render_analysis
 from bench.store.reader import open_run
+from tests.support.reports import render_analysis
 
 MakeRun = Callable[..., Any]
 

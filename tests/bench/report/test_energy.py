@@ -10,11 +10,11 @@ import pytest
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
 from bench.report.language import speaking
-from bench.report.render import render
 from bench.report.run_page import run_page
 from bench.report.run_view import ENERGY_CHARTS, Energy, view_run
 from bench.store.reader import open_run
 from tests.support.markup import Tags, visible
+from tests.support.reports import render
 from tests.support.stored_runs import FakeRun
 
 LOADS = (Load("ort-genai", "CPU", "int4"), Load("simulated", "CPU", "int4"))

@@ -13,7 +13,6 @@ from bench.analyse.run import analyse_run
 from bench.report.exports.summary_json import summary_json
 from bench.report.finding_notes import Note, finding_notes, in_short, serious_for_answer
 from bench.report.language import speaking
-from bench.report.names import name_all
 from bench.report.run_details import observer_facts
 from bench.report.run_page import run_page, summary_markdown
 from bench.report.run_table import run_table
@@ -48,7 +47,7 @@ def html(found: RunAnalysis) -> str:
 
 
 def notes(analysis: RunAnalysis) -> list[Note]:
-    return finding_notes(analysis, name_all(analysis))
+    return finding_notes(view_run(analysis))
 
 
 @pytest.mark.slow
@@ -79,15 +78,16 @@ def test_a_note_names_what_it_is_about(found: RunAnalysis) -> None:
     assert notes(found)[0].lines == ("openvino-genai CPU int4: 42 % in block 1",)
 
 
-def test_a_finding_of_a_load_touches_all_of_its_cells(found: RunAnalysis) -> None:
-    first = notes(found)[0]
-    touched = {cell.load.load_key for cell in found.cells if first.touches(cell)}
-    assert (touched, sum(map(first.touches, found.cells))) == ({found.cells[0].load.load_key}, 2)
+def marked(analysis: RunAnalysis) -> dict[str, list[str]]:
+    """Cell key -> the codes beside it in the table of results, of those cells that have any."""
+    rows = [row for group in view_run(analysis).groups for row in group.rows if row.seen]
+    return {row.cell.cell_key: [*row.seen] for row in rows}
 
 
-def test_the_rows_of_the_table_carry_their_notes(found: RunAnalysis) -> None:
-    marked = {row.cell.cell_key: row.notes for group in view_run(found).groups for row in group.rows}
-    assert (marked[found.cells[0].cell_key], marked[found.cells[-1].cell_key]) == ((1,), (2,))
+def test_the_rows_of_the_table_carry_what_was_seen_of_them_and_of_their_loads(found: RunAnalysis) -> None:
+    own = [cell.cell_key for cell in found.cells if cell.load is found.cells[0].load]
+    assert marked(found) == {**{key: ["other-load"] for key in own}, found.cells[-1].cell_key: ["drift"]}
+    assert len(own) == 2
 
 
 def test_the_page_links_cells_to_notes_that_are_there(html: str) -> None:
@@ -125,14 +125,14 @@ def test_a_serious_finding_is_seen_before_any_number(html: str) -> None:
 )
 def test_it_is_one_that_the_answer_rests_on(found: RunAnalysis, change: dict[str, Any], shown: bool) -> None:
     other = dataclasses.replace(found, findings=(dataclasses.replace(found.findings[0], **change),))
-    assert bool(serious_for_answer(other, notes(other))) is shown
+    assert bool(serious_for_answer(view_run(other), notes(other))) is shown
 
 
 def test_a_finding_of_one_cell_marks_no_other_of_its_load(found: RunAnalysis) -> None:
-    cell, other = found.cells[0], found.cells[1]
+    cell = found.cells[0]
     one = Finding("warm-up-unsettled", "warning", "still faster", "More.", "cell", cell.load.load_key, cell.cell_key)
-    (note,) = notes(dataclasses.replace(found, findings=(one,)))
-    assert (cell.load.load_key, note.touches(cell), note.touches(other)) == (other.load.load_key, True, False)
+    assert cell.load is found.cells[1].load
+    assert marked(dataclasses.replace(found, findings=(one,))) == {cell.cell_key: ["warm-up-unsettled"]}
 
 
 def test_what_a_finding_says_stays_text(found: RunAnalysis, html: str) -> None:

@@ -14,11 +14,12 @@ from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
 from bench.report.drawing.style import line_styles
 from bench.report.names import name_all
-from bench.report.render import ReportPaths, render_analysis
+from bench.report.render import ReportPaths
 from bench.report.run_table import run_table
 from bench.report.run_view import view_run
 from bench.report.run_words import answer_title, overview_sentence
 from bench.store.reader import open_run
+from tests.support.reports import render_analysis
 
 MakeRun = Callable[..., Any]
 FIRST = Load("openvino-genai", "CPU", "int4")

@@ -16,13 +16,14 @@ from bench.plan.cells import Load
 from bench.report import format as fmt, metric_words
 from bench.report.drawing.canvas import tick_label
 from bench.report.language import chosen, speaking
-from bench.report.render import ReportPaths, render
+from bench.report.render import ReportPaths
 from bench.report.run_table import run_table
 from bench.report.run_view import view_run
 from bench.store.reader import open_run
 from tests.support.catalogs import messages, strings
 from tests.support.charts import real_charts
 from tests.support.markup import NO_TURKISH, Visible, left_in_english
+from tests.support.reports import render
 from tests.support.stored_runs import FakeRun
 
 

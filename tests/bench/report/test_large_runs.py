@@ -8,14 +8,19 @@ from typing import Any
 
 import pytest
 
-from bench.analyse.results import Finding
+from bench.analyse.results import Answers, Finding, RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.report import run_view
+from bench.report.finding_notes import finding_notes
 from bench.report.names import cell_name, shape_name
+from bench.report.quality_words import not_measured
 from bench.report.render import finish_run
+from bench.report.run_page import run_page
 from bench.report.run_view import RunView, on_a_page, view_run
-from bench.report.run_words import adaptive_end
+from bench.report.run_words import adaptive_end, banners
 from bench.store.reader import open_run
+from tests.support.markup import visible
+from tests.support.qualities import BROKEN, FAITHFUL, scored
 from tests.support.stored_runs import FakeRun
 
 SHAPES = 6
@@ -60,7 +65,7 @@ def test_findings_about_cells_that_are_not_shown_name_them(
     monkeypatch.setattr(run_view, "MOST_CELLS", per_shape)
     last = view.groups[-1].rows[0].cell
     finding = Finding("drift", "warning", "it rose", "Look.", "cell", None, last.cell_key)
-    (note,) = on_a_page(view_run(replace(view.analysis, findings=(finding,)))).notes
+    (note,) = finding_notes(on_a_page(view_run(replace(view.analysis, findings=(finding,)))))
     assert note.lines == (f"{cell_name(view.names, last)}: it rose",)
 
 
@@ -78,6 +83,60 @@ def test_cells_that_are_not_shown_have_numbers_all_the_same(
 def test_a_shape_that_is_too_large_is_shown_all_the_same(view: RunView, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_view, "MOST_CELLS", 1)
     assert on_a_page(view).groups == view.groups[:1]
+
+
+@pytest.fixture
+def first_alone(view: RunView, per_shape: int, monkeypatch: pytest.MonkeyPatch) -> RunAnalysis:
+    """A run of which the cells of the first shape are shown; int8 of ort-genai, on an NPU, has none among these."""
+    monkeypatch.setattr(run_view, "MOST_CELLS", per_shape)
+    own, shape = "ort-genai-CPU-int8", view.groups[0].shape
+    changed = {
+        load.load_key: replace(load, device_requested="NPU", device_executed="NPU") if load.label == own else load
+        for load in view.analysis.loads
+    }
+    cells = [
+        replace(cell, load=changed[cell.load.load_key])
+        for cell in view.analysis.cells
+        if cell.load.label != own or cell.shape != shape
+    ]
+    return replace(view.analysis, loads=tuple(changed.values()), cells=tuple(cells))
+
+
+def test_a_load_that_is_broken_in_no_cell_that_is_shown_is_told_before_any_number(first_alone: RunAnalysis) -> None:
+    found = on_a_page(view_run(scored(first_alone, {"": FAITHFUL, "ort-genai-CPU-int8": BROKEN})))
+    (said,) = [one for one in banners(found) if one.startswith("Broken output:")]
+    assert "ort-genai NPU int8" in said
+
+
+def test_collapsed_answers_of_cells_that_are_not_shown_are_told_too(first_alone: RunAnalysis) -> None:
+    collapsed = Answers(distinct=0.1, collapsed=True)
+    cells = [
+        replace(cell, answers=collapsed) if cell.load.label == "ort-genai-CPU-int8" else cell
+        for cell in first_alone.cells
+    ]
+    (said,) = [one for one in banners(on_a_page(view_run(replace(first_alone, cells=tuple(cells))))) if "Coll" in one]
+    assert said.startswith(f"Collapsed output in {SHAPES - 1} cells, of ort-genai NPU int8:")
+
+
+def test_names_are_those_of_the_whole_run(first_alone: RunAnalysis) -> None:
+    cells = [
+        replace(cell, ask="again") if cell.load.label == "ort-genai-CPU-int8" else cell for cell in first_alone.cells
+    ]
+    whole = view_run(replace(first_alone, cells=tuple(cells)))
+    names, shown = ([of.names.of(load) for load in first_alone.loads] for of in (whole, on_a_page(whole)))
+    assert shown == names
+    assert "ort-genai NPU int8, prefix-cache hit" in names
+
+
+def test_quality_that_is_known_of_cells_that_are_not_shown_was_measured(first_alone: RunAnalysis) -> None:
+    assert not_measured(on_a_page(view_run(first_alone)))
+    assert not not_measured(on_a_page(view_run(scored(first_alone, {"ort-genai-CPU-int8": FAITHFUL}))))
+
+
+def test_what_was_measured_is_said_of_the_whole_run(first_alone: RunAnalysis, per_shape: int) -> None:
+    page = visible(run_page(on_a_page(view_run(first_alone)), "", b""))
+    assert f"{SHAPES * per_shape - 1} cells measured" in page
+    assert "none was measured" not in page
 
 
 @pytest.mark.slow

@@ -11,10 +11,11 @@ import pytest
 from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
-from bench.report.render import ReportPaths, render_analysis
+from bench.report.render import ReportPaths
 from bench.report.run_view import Answer, RunView, view_run
 from bench.report.run_words import answer_sentence, answer_title, overview_sentence
 from bench.store.reader import open_run
+from tests.support.reports import render_analysis
 
 MakeRun = Callable[..., Any]
 TWO = (Load("ort-genai", "CPU", "int4"), Load("ort-genai", "CPU", "int8"))

@@ -13,9 +13,10 @@ import pytest
 from bench.measure.verdict import PROOF, PROOF_WHERE_WORK_IS_HANDED_ON
 from bench.plan.cells import Load
 from bench.report.format import percent
-from bench.report.render import ReportPaths, render
+from bench.report.render import ReportPaths
 from tests.support.charts import blank_charts, real_charts
 from tests.support.markup import Tags, visible
+from tests.support.reports import render
 
 MakeRun = Callable[..., Any]
 ONE_LOAD = [Load("ort-genai", "CPU", "int4")]

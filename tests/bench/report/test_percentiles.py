@@ -13,9 +13,10 @@ import pytest
 
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
-from bench.report.render import ReportPaths, render_analysis
+from bench.report.render import ReportPaths
 from bench.report.run_words import quantiles_note
 from bench.store.reader import open_run
+from tests.support.reports import render_analysis
 
 MakeRun = Callable[..., Any]
 

@@ -20,7 +20,7 @@ from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
 from bench.report import quality_words, run_words
-from bench.report.render import ReportPaths, render_analysis
+from bench.report.render import ReportPaths
 from bench.report.run_page import run_page
 from bench.report.run_table import COLUMNS, run_table
 from bench.report.run_view import view_run
@@ -29,6 +29,7 @@ from bench.store.reader import open_run
 from tests.support.analyses import made_load
 from tests.support.markup import cell_details
 from tests.support.qualities import BROKEN, DEGRADED, FAITHFUL, THE_REFERENCE, UNKNOWN, scored
+from tests.support.reports import render_analysis
 from tests.support.stored_runs import FakeRun
 
 KNOWN = {

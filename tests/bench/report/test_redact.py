@@ -2,26 +2,39 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 import bench.report.redact as redaction
 from bench import PROJECT_ROOT
+from bench.analyse.adaptive import EndedBy
 from bench.analyse.comparison import Caveat
+from bench.analyse.fleet import Why
+from bench.analyse.quality import Verdict
+from bench.analyse.quality_change import QualityVerdict
+from bench.analyse.read_history import Reason
+from bench.analyse.results import Use
 from bench.analyse.run import analyse_run
+from bench.analyse.tradeoff import Against
 from bench.commands.compare import main as compare
 from bench.commands.fleet_report import main as fleet
 from bench.commands.gate import main as gate
 from bench.commands.history import main as history
 from bench.commands.report import main as report
+from bench.findings import MESSAGES
+from bench.metrics import METRICS
 from bench.plan.cells import Load
+from bench.report import quality_words, sitting_words
 from bench.report.redact import Private, redacted, redacted_folder, shown_path
+from bench.report.run_page import run_page
+from bench.report.run_view import view_run
 from bench.store.reader import open_run
-from tests.support.markup import words_of
+from tests.support.markup import visible, words_of
 from tests.support.stored_runs import FakeRun
 
 USERS, HOSTS = ("annagram", "Borys Koval"), ("ACME-LT-0815", "acme-lt-0815.corp.example")
@@ -108,6 +121,56 @@ def test_only_texts_are_changed_and_the_original_is_not(tmp_path: Path) -> None:
     assert found.cells[0].load is found.loads[0]
     assert analysis.record["venvs"]["ort-genai"]["interpreter"] == "~/aipc-bench/.nox/w/x/bin/python"
     assert found.record["venvs"]["ort-genai"]["interpreter"] == "<home>"
+
+
+def test_the_fields_of_a_record_stay_whatever_users_and_machines_are_called() -> None:
+    record = {"reason": "finished", "max_blocks": 3, "plan": {"cells": [{"ask": "first"}]}, "/home/max/x": 1}
+    private = Private(frozenset({"reason", "max", "cells"}), frozenset({"plan"}), {})
+    assert redacted(record, private) == {**dict(list(record.items())[:3]), "<home>": 1}
+
+
+def test_packages_that_are_named_for_somebody_are_not_told() -> None:
+    record = {"venvs": {"packages": {"annagram_tools": "1.0"}}}
+    assert redacted(record, OURS) == {"venvs": {"packages": {"<user>_tools": "1.0"}}}
+
+
+POLICY = {
+    "code": "held-back",
+    "severity": "serious",
+    "subject": "run",
+    "message": "",
+    "advice": "",
+    "message_keys": ["policy"],
+    "message_values": '{"value": "SCHED_BATCH"}',
+}
+CODES = (
+    *MESSAGES,
+    *METRICS,
+    *quality_words._REASONS,
+    *sitting_words._ENDS,
+    *(code for codes in (Verdict, QualityVerdict, Use, EndedBy, Against, Reason, Why) for code in get_args(codes)),
+)
+
+
+def test_codes_stay_whatever_users_are_called() -> None:
+    codes = [code for code in CODES if code is not None]
+    names = frozenset(part for code in codes for part in (code, *re.split("[ _-]", code)))
+    private = Private(names, frozenset(), {})
+    assert redacted(codes, private) == codes
+    assert redacted("by chance, at max-time", private) == "by <user>, at <user>"
+
+
+@pytest.mark.parametrize("name", ["reason", "cells", "model", "max", "policy", "chance", "memory", "plan", "machine"])
+def test_a_page_has_all_its_parts_whatever_a_user_is_called(tmp_path: Path, name: str) -> None:
+    run = FakeRun(prompt_tokens=(32,), blocks=2, repeats=1, findings=[POLICY], end=None)
+    analysis = analyse_run(open_run(run.write(tmp_path)))
+
+    def page(*names: str) -> str:
+        found = redacted(analysis, Private(frozenset(names), frozenset(names), {}))
+        said = visible(run_page(view_run(found), "", b""))
+        return re.sub(rf"<(user|host)>|\b{name}\b", "", said, flags=re.IGNORECASE)
+
+    assert page(name) == page()
 
 
 def test_two_keys_that_become_alike_are_still_two() -> None:

@@ -13,11 +13,12 @@ from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
 from bench.report.language import speaking
-from bench.report.render import ReportPaths, render_analysis
+from bench.report.render import ReportPaths
 from bench.report.run_view import view_run
 from bench.report.run_words import answer_sentence, overview_sentence, verdict_sentence
 from bench.store.reader import open_run
 from tests.support.markup import Visible
+from tests.support.reports import render_analysis
 
 MakeRun = Callable[..., Any]
 INT4, INT8 = (Load("ort-genai", "CPU", precision) for precision in ("int4", "int8"))

@@ -11,8 +11,8 @@ from backends.table import BACKENDS
 from bench.cli import LANGUAGES
 from bench.plan.cells import Load
 from bench.report.language import speaking
-from bench.report.render import render
 from bench.report.run_details import timed_facts, timed_region
+from tests.support.reports import render
 from tests.support.stored_runs import FakeRun
 
 

@@ -14,10 +14,10 @@ from bench.errors import UsageError
 from bench.measure.visit import Outcome
 from bench.plan.options import Options
 from bench.plan.plan import make_plan
-from bench.report.render import render
 from bench.run import between_visits
 from bench.run.between_visits import Cooling, InterimReport, Progress, Stopper
 from bench.run.session import BenchSession
+from tests.support.reports import render
 from tests.support.stored_runs import FakeRun
 
 MakeOptions = Callable[..., Options]

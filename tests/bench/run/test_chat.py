@@ -16,12 +16,12 @@ from bench.plan.cells import Request
 from bench.plan.resume import recorded_flags
 from bench.report.drawing.run_charts import RunCharts
 from bench.report.names import name_all, requests_name
-from bench.report.render import render_analysis
 from bench.report.run_table import run_table
 from bench.report.run_view import view_run
 from bench.store.reader import StoredRun, open_run
 from tests.support.charts import blank_charts
 from tests.support.played_runs import play, run
+from tests.support.reports import render_analysis
 
 CHAT = (
     *("--backend", "simulated", "--device", "CPU", "--precision", "int4", "--load-option", "simulated.itl_ms=0.1"),

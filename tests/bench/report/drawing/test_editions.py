@@ -14,7 +14,8 @@ import pytest
 from bench.plan.cells import Cell, Load
 from bench.report.drawing.canvas import Drawing, editions
 from bench.report.drawing.svg import Sheet
-from bench.report.render import ReportPaths, render
+from bench.report.render import ReportPaths
+from tests.support.reports import render
 from tests.support.stored_runs import FakeRun
 
 MakeRun = Callable[..., Any]

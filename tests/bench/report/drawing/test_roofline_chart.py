@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from bench.plan.cells import Load
-from bench.report.render import ReportPaths, render
+from bench.report.render import ReportPaths
 from tests.support.charts import real_charts
+from tests.support.reports import render
 
 MakeRun = Callable[..., Any]
 LOADS = [Load("ort-genai", "CPU", "int4"), Load("openvino-genai", "GPU", "int4")]

@@ -9,7 +9,8 @@ import pytest
 
 from bench.plan.cells import Load
 from bench.report.drawing.run_charts import MOST_SHAPES, chosen
-from bench.report.render import ReportPaths, render
+from bench.report.render import ReportPaths
+from tests.support.reports import render
 
 pytestmark = pytest.mark.charts
 

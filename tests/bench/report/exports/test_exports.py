@@ -23,13 +23,14 @@ from bench.plan.cells import Load
 from bench.report.exports.summary_json import SUMMARY_VERSION
 from bench.report.exports.summary_rows import summary_csv
 from bench.report.names import name_all
-from bench.report.render import ReportPaths, render
+from bench.report.render import ReportPaths
 from bench.report.run_page import summary_markdown
 from bench.report.run_view import view_run
 from bench.report.template import in_markdown as escape, source_digest
 from bench.store.files import write_files
 from bench.store.reader import open_run
 from tests.support.markup import Tags, visible
+from tests.support.reports import render
 
 MakeRun = Callable[..., Any]
 

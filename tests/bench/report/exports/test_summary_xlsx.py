@@ -16,7 +16,8 @@ import pytest
 
 from bench.plan.cells import Load
 from bench.report.exports.summary_rows import summary_xlsx
-from bench.report.render import ReportPaths, render
+from bench.report.render import ReportPaths
+from tests.support.reports import render
 
 WHEN = datetime(2026, 11, 22, 21, 17, tzinfo=UTC)
 SPACE = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
