@@ -6,7 +6,7 @@ as many blocks fixed before, docs/statistics.md says how much.
 
 import statistics
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -44,14 +44,13 @@ class Medians:
 
 def narrow_enough(medians: Medians, rule: Rule) -> bool:
     """Whether the intervals of a cell's metrics are within the target, after the least number of blocks at least."""
-    return _within(medians.ttft, rule) and (not medians.tpot or _within(medians.tpot, rule))
-
-
-def _within(metric: Mapping[int, float], rule: Rule) -> bool:
-    estimate = over_blocks(metric)
-    if estimate is None or estimate.half_width is None:
-        return False
-    return estimate.blocks >= rule.least_blocks and estimate.half_width <= rule.target
+    for metric in (medians.ttft, medians.tpot) if medians.tpot else (medians.ttft,):
+        estimate = over_blocks(metric)
+        if estimate is None or estimate.half_width is None or estimate.half_width > rule.target:
+            return False
+        if estimate.blocks < rule.least_blocks:
+            return False
+    return True
 
 
 class Adaptive:
@@ -109,19 +108,15 @@ class Adaptive:
     def record(self, *, whole: bool) -> dict[str, Any]:
         """What end.json says of it; ``whole``: the run was not stopped before its own end."""
         self._judge(self._block + 1)
+        ended_by: EndedBy = "max-time" if self._time_is_spent else "max-blocks" if self.open(self._cells) else "target"
         return {
             "target": self.rule.target,
-            "ended_by": self._ended_by() if whole else None,
+            "ended_by": ended_by if whole else None,
             "blocks": max((block + 1 for medians in self._cells.values() for block in medians.ttft), default=0),
             "cells": len(self._cells),
             "reached": len(self._reached),
             "not_reached": [key for key in self._cells if key not in self._reached],
         }
-
-    def _ended_by(self) -> EndedBy:
-        if self._time_is_spent:
-            return "max-time"
-        return "max-blocks" if self.open(self._cells) else "target"
 
     def _judge(self, blocks: int) -> None:
         if blocks < self.rule.least_blocks:

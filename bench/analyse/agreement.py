@@ -114,9 +114,10 @@ def answers_of(
             pairs = _beside(own, of_load.get(reference, {}) if reference and load != reference else {})
         known = _answers(own, pairs, _repeats(answered[cell_key]))
         beside = _compared(_beside(own, of_load.get(on_cpu.get(load, ""), {})))
-        outside = sum(_outside(ids, vocabulary) for _, ids in own)
+        most = np.inf if vocabulary is None else vocabulary
+        outside = sum(np.count_nonzero((ids < 0) | (ids >= most)) for _, ids in own)
         on_its_cpu = {f"cpu_{name}": beside[name] for name in ("first_difference", "alike") if beside}
-        answers[cell_key] = replace(known, outside=outside, **on_its_cpu)
+        answers[cell_key] = replace(known, outside=int(outside), **on_its_cpu)
     return answers
 
 
@@ -142,11 +143,6 @@ def _ends(lists: Any) -> Any:
     """Where each list ends in the flat array, after a 0 where the first begins."""
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
     return np.concatenate([[0], np.cumsum(lengths)])
-
-
-def _outside(ids: Any, vocabulary: int | None) -> int:
-    beyond = np.zeros_like(ids, dtype=bool) if vocabulary is None else ids >= vocabulary
-    return int(np.count_nonzero((ids < 0) | beyond))
 
 
 def _beside(own: Sequence[tuple[_Request, Any]], right: Mapping[_Request, Any]) -> list[_Pair]:

@@ -33,7 +33,7 @@ def cell_result(samples: CellSamples, load: LoadResult, *, levels_only: bool = F
     generations = len(samples.ttft_ns)
     if generations == 0:
         return None
-    prompt_tokens, new_tokens, batch_size, turn = samples.shape
+    prompt_tokens, new_tokens, batch_size, _ = samples.shape
     itl = samples.itl_ns / _NS_PER_MS
     after = itl.sum(axis=1)
     times = {key: samples.durations[column] / _NS_PER_MS for key, column in STORED.items()}
@@ -43,15 +43,21 @@ def cell_result(samples: CellSamples, load: LoadResult, *, levels_only: bool = F
     ttft, tpot = found["ttft_ms"], found.setdefault("tpot_ms", None)
     if ttft is None:
         return None
+    if not levels_only:
+        found |= {
+            "itl_ms": _quantiles(itl.ravel()),
+            "along": _along(itl),
+            "histogram": _histogram(itl.ravel()),
+            "arrival_ms": arrival(times["ttft_ms"], itl),
+            "timed": {key: tuple(times[key].tolist()) for key in BY_GENERATION},
+            "series": tuple(samples.series()),
+        }
     return CellResult(
         cell_key=samples.cell_key,
         load=load,
-        prompt_tokens=prompt_tokens,
-        padded_prompt_tokens=samples.padded_prompt_tokens,
-        new_tokens=new_tokens,
-        batch_size=batch_size,
+        **samples.shape._asdict(),
         ask=samples.ask,
-        turn=turn,
+        padded_prompt_tokens=samples.padded_prompt_tokens,
         generations=generations,
         warmups=samples.warmups,
         excluded=samples.excluded,
@@ -62,19 +68,7 @@ def cell_result(samples: CellSamples, load: LoadResult, *, levels_only: bool = F
         itl_p95_ms=_block_p95(samples.block, itl),
         itl_samples=itl.size,
         costs=costs(samples.counters, samples.energy_source, batch_size * new_tokens),
-        **({} if levels_only else _distributions(samples, times, itl)),
     )
-
-
-def _distributions(samples: CellSamples, times: Mapping[str, Any], itl: Any) -> dict[str, Any]:
-    return {
-        "itl_ms": _quantiles(itl.ravel()),
-        "along": _along(itl),
-        "histogram": _histogram(itl.ravel()),
-        "arrival_ms": arrival(times["ttft_ms"], itl),
-        "timed": {key: tuple(times[key].tolist()) for key in BY_GENERATION},
-        "series": tuple(samples.series()),
-    }
 
 
 def _measured(blocks: Any, values: Any) -> Measured | None:

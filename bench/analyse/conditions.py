@@ -232,20 +232,21 @@ class Interruption:
 
 def interruptions(record: Mapping[str, Any]) -> tuple[Interruption, ...]:
     """Those of the run whose run.json is ``record``, in the order of time; none of a run that was measured at once."""
-    return tuple(_between(before, after) for before, after in pairwise(record.get("sittings") or ()))
-
-
-def _between(before: Mapping[str, Any], after: Mapping[str, Any]) -> Interruption:
-    ended, began, block = as_utc(before.get("ended_at")), as_utc(after.get("began_at")), after.get("block")
-    return Interruption(
-        reason=str(before.get("reason")),
-        at=ended,
-        # A clock that was set back meanwhile makes no negative pause.
-        pause_s=max(0.0, (began - ended).total_seconds()) if began and ended else None,
-        block=block,
-        within_block=bool(after.get("position")) and block is not None,
-        changed={what: tuple(pair) for what, pair in (after.get("changed") or {}).items() if len(pair) == 2},
-    )
+    found = []
+    for before, after in pairwise(record.get("sittings") or ()):
+        ended, began, block = as_utc(before.get("ended_at")), as_utc(after.get("began_at")), after.get("block")
+        found.append(
+            Interruption(
+                reason=str(before.get("reason")),
+                at=ended,
+                # A clock that was set back meanwhile makes no negative pause.
+                pause_s=max(0.0, (began - ended).total_seconds()) if began and ended else None,
+                block=block,
+                within_block=bool(after.get("position")) and block is not None,
+                changed={what: tuple(pair) for what, pair in (after.get("changed") or {}).items() if len(pair) == 2},
+            )
+        )
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -320,18 +321,12 @@ def run_changes(base: RunAnalysis, head: RunAnalysis) -> tuple[Change, ...]:
 
 def variant_changes(run: RunAnalysis) -> tuple[Change, ...]:
     """What differs between the venvs of the variants ``a`` and ``b`` of one run."""
-    facts = surroundings(run)
-    return changes(*(_of_variant(facts, name) for name in "ab"))
-
-
-def _of_variant(facts: Mapping[Fact, str], name: str) -> dict[Fact, str]:
-    """The facts of a variant's venvs, named as if they were the backend's own: ``ort-genai (a, DML)`` and all."""
-    venvs = {fact.backend: re.fullmatch(rf"(.+) \({name}(, .+)?\)", fact.backend) for fact in facts}
-    return {
-        Fact(fact.what, venv[1] + (venv[2] or ""), fact.variable): value
-        for fact, value in facts.items()
-        if (venv := venvs[fact.backend]) is not None
-    }
+    sides: dict[str, dict[Fact, str]] = {"a": {}, "b": {}}
+    for fact, value in surroundings(run).items():
+        # Named as if they were the backend's own: `ort-genai (a, DML)` and all.
+        if venv := re.fullmatch(r"(.+) \(([ab])(, .+)?\)", fact.backend):
+            sides[venv[2]][Fact(fact.what, venv[1] + (venv[3] or ""), fact.variable)] = value
+    return changes(sides["a"], sides["b"])
 
 
 def recorded(run: RunAnalysis, what: str, backends: Sequence[str]) -> str | None:

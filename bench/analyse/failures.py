@@ -5,7 +5,7 @@ from typing import Any
 
 from bench.analyse.grouping import group_by
 from bench.analyse.results import AskedCell, Failure, LoadResult, Lost
-from bench.plan.cells import Request
+from bench.analyse.samples import request_of
 from bench.store.reader import StoredRun
 
 UNREACHED = "unreached"
@@ -56,8 +56,8 @@ def _failure(
 ) -> Failure:
     of_cells = {row["cell_key"]: row for row in rows if "cell_key" in row}
     cells = [
-        AskedCell(key, load, *_shape(row), "again" if row["ask"] == "again" else "first")
-        for key, row in sorted(of_cells.items(), key=lambda one: (_shape(one[1]), one[0]))
+        AskedCell(key, load, *request_of(row), "again" if row["ask"] == "again" else "first")
+        for key, row in sorted(of_cells.items(), key=lambda one: (request_of(one[1]), one[0]))
     ]
     processes = [workers[row["load_id"]] for row in rows if row["load_id"] in workers]
     return Failure(
@@ -72,10 +72,6 @@ def _failure(
         measured_elsewhere=not measured.isdisjoint(of_cells),
         tried_again=again,
     )
-
-
-def _shape(row: Row) -> Request:
-    return Request(row["prompt_tokens"], row["new_tokens"], row["batch_size"], row["turn"] or 0)
 
 
 def lost_blocks(

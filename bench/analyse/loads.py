@@ -3,7 +3,7 @@
 import math
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -79,8 +79,7 @@ def _load_result(
     device = str(planned.get("device") or newest.get("device_requested") or "unknown")
     precision = str(planned.get("precision") or newest.get("precision") or "unknown")
     variant = str(planned.get("variant") or newest.get("variant") or "")
-    verdict = _verdict(known)
-    weakest = _weakest(known, verdict)
+    verdict, weakest = _weakest(known)
     spec = BACKENDS.get(backend)
     columns: dict[str, Any] = {
         **{column: newest.get(column) for column in _NEWEST},
@@ -101,7 +100,7 @@ def _load_result(
         precision=precision,
         options=_options(planned.get("options") or newest.get("options")),
         processes=len(good),
-        times=_times(good, first),
+        times=tuple(_times(good, first)),
         **columns,
         peak_memory_max_bytes=max(_values(good, "peak_memory_bytes"), default=None),
         peak_memory=_peak_memory(good),
@@ -110,30 +109,29 @@ def _load_result(
     )
 
 
-def _times(rows: Sequence[Row], first: Mapping[str, FirstRequest]) -> tuple[LoadTimes, ...]:
-    """A median over loads that a cache served and loads that compiled would be the time of neither."""
-    by_state = group_by(rows, lambda row: row["compile_cache"] or "unknown")
-    states = sorted(by_state, key=lambda state: _STATES.index(state) if state in _STATES else -1)
-    return tuple(_load_times(state, by_state[state], first) for state in states)
+def _times(processes: Sequence[Row], first: Mapping[str, FirstRequest]) -> Iterator[LoadTimes]:
+    """A median over loads that a cache served and loads that compiled would be the time of neither.
 
-
-def _load_times(state: str, rows: Sequence[Row], first: Mapping[str, FirstRequest]) -> LoadTimes:
-    """A median over first generations of several requests would be the time of none, so it is over those of one."""
-    began = {row["load_id"] for row in rows}
-    request = next((one.request for load_id, one in first.items() if load_id in began), None)
-    alike = [row for row in rows if row["load_id"] in first and first[row["load_id"]].request == request]
-    steady = [first[row["load_id"]].steady_s for row in alike]
-    return LoadTimes(
-        compile_cache=state,
-        processes=len(rows),
-        process_start_s=_median(rows, "process_start_s"),
-        import_s=_median(rows, "import_s"),
-        load_s=_median(rows, "load_s"),
-        first_generation_s=_median(alike, "first_generation_s"),
-        steady_s=_middle([value for value in steady if value is not None]),
-        first_request=request,
-        first_processes=len(alike),
-    )
+    One over first generations of several requests would be the time of none, so it is over those of one.
+    """
+    by_state = group_by(processes, lambda row: row["compile_cache"] or "unknown")
+    for state in sorted(by_state, key=lambda state: _STATES.index(state) if state in _STATES else -1):
+        rows = by_state[state]
+        began = {row["load_id"] for row in rows}
+        request = next((one.request for load_id, one in first.items() if load_id in began), None)
+        alike = [row for row in rows if row["load_id"] in first and first[row["load_id"]].request == request]
+        steady = [first[row["load_id"]].steady_s for row in alike]
+        yield LoadTimes(
+            compile_cache=state,
+            processes=len(rows),
+            process_start_s=_median(rows, "process_start_s"),
+            import_s=_median(rows, "import_s"),
+            load_s=_median(rows, "load_s"),
+            first_generation_s=_median(alike, "first_generation_s"),
+            steady_s=_middle([value for value in steady if value is not None]),
+            first_request=request,
+            first_processes=len(alike),
+        )
 
 
 def _widest_first(loads: Iterable[Sequence[Row]], first: Mapping[str, FirstRequest]) -> dict[str, FirstRequest]:
@@ -156,11 +154,6 @@ def _peak_memory(rows: Sequence[Row]) -> Measured | None:
     return Measured.over(by_block)
 
 
-def _verdict(rows: Sequence[Row]) -> str:
-    verdicts = {row["device_verdict"] for row in rows}
-    return next((verdict for verdict in _WEAKEST_FIRST if verdict in verdicts), "unknown")
-
-
 def _values(rows: Iterable[Row], column: str) -> list[Any]:
     return [row[column] for row in rows if row[column] is not None]
 
@@ -173,11 +166,16 @@ def _middle(values: Sequence[float]) -> float | None:
     return float(statistics.median(values)) if values else None
 
 
-def _weakest(rows: Sequence[Row], verdict: str) -> Row:
-    """The process with that verdict whose device was busy least, the newest of equals: each has figures of its own."""
+def _weakest(rows: Sequence[Row]) -> tuple[str, Row]:
+    """The verdict that casts most doubt, and the process with it whose device was busy least, the newest of equals.
+
+    Each process has figures of its own.
+    """
+    verdicts = {row["device_verdict"] for row in rows}
+    verdict = next((verdict for verdict in _WEAKEST_FIRST if verdict in verdicts), "unknown")
     alike = [row for row in reversed(rows) if row["device_verdict"] == verdict and row["device_evidence"]]
     shares = [row for row in alike if row["device_share"] is not None]
-    return min(shares, key=lambda row: float(row["device_share"]), default=alike[0] if alike else {})
+    return verdict, min(shares, key=lambda row: float(row["device_share"]), default=alike[0] if alike else {})
 
 
 def _options(value: object) -> dict[str, Any]:

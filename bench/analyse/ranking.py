@@ -148,11 +148,20 @@ def _ranked(known: Mapping[str, tuple[_Contestant, Measured]]) -> dict[str, Any]
     pairs = _Pairs.of(contestants)
     winner = pairs.lowest(contestants)
     least = contestants[winner]
-    rivals = {
-        name: _rival(contestant, measured, least, pairs.ratios[name, winner], (name, winner) in pairs.standing)
-        for name, (contestant, measured) in known.items()
-        if (name, winner) in pairs.ratios
-    }
+    rivals = {}
+    for name, (contestant, measured) in known.items():
+        if (ratio := pairs.ratios.get((name, winner))) is None:
+            continue
+        value, beside = measured.within(least.by_block), least.within(measured.by_block)
+        assert value is not None
+        assert beside is not None
+        rivals[name] = Rival(
+            contestant=contestant,
+            ratio=ratio,
+            distinguishable=None if ratio.low is None else (name, winner) in pairs.standing,
+            value=value.estimate.value,
+            lowest=beside.estimate.value,
+        )
     not_compared = tuple(contestant for name, (contestant, _) in known.items() if name != winner and name not in rivals)
     lowest = least.within({block for name in rivals for block in contestants[name].by_block}) or least
     blocks = [rival.ratio.blocks for rival in rivals.values()] or [lowest.estimate.blocks]
@@ -164,18 +173,3 @@ def _ranked(known: Mapping[str, tuple[_Contestant, Measured]]) -> dict[str, Any]
         "verdict": not not_compared and min(blocks) >= VERDICT_BLOCKS,
         "partial": lowest.estimate.blocks < least.estimate.blocks,
     }
-
-
-def _rival(
-    contestant: _Contestant, measured: Measured, least: Measured, ratio: Estimate, stands: bool
-) -> Rival[_Contestant]:
-    value, lowest = measured.within(least.by_block), least.within(measured.by_block)
-    assert value is not None
-    assert lowest is not None
-    return Rival(
-        contestant=contestant,
-        ratio=ratio,
-        distinguishable=None if ratio.low is None else stands,
-        value=value.estimate.value,
-        lowest=lowest.estimate.value,
-    )

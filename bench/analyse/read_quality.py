@@ -60,12 +60,13 @@ def read_quality(
         sound = [load for load in kind if load.load_key not in flaws and own[load.load_key].sound]
         reference = None if asked == NO_REFERENCE else reference_of(sound, asked)
         for load in kind:
+            its_own = own[load.load_key]
             # What a simulated load thinks is only asked where it is told what to say.
-            if load.simulated and not own[load.load_key].told:
+            if load.simulated and not its_own.texts and not its_own.failure:
                 continue
             found[load.load_key] = _quality(
                 load,
-                own[load.load_key],
+                its_own,
                 next((its for (key, _), its in scored.items() if key == load.load_key), _Scored()),
                 (reference, own[reference.load_key]) if reference else None,
                 limits,
@@ -147,10 +148,6 @@ class _Scored:
         return (*self.fixed, self.longest) if self.longest else tuple(self.fixed)
 
     @property
-    def told(self) -> bool:
-        return bool(self.texts or self.failure)
-
-    @property
     def sound(self) -> bool:
         return bool(self.fixed) and self.flaw is None
 
@@ -171,10 +168,6 @@ class _Scored:
         if longest and not longest.right:
             longest = longest.beside(of_other.get(longest.name), label)
         return replace(self, fixed=fixed, longest=longest)
-
-    def on_longest(self, other: _Scored) -> float | None:
-        """How many times the perplexity of ``other`` its own is on the longest prompt."""
-        return _value(_over(filter(None, [self.longest]), other))
 
 
 def _scored(rows: Sequence[Mapping[str, Any]]) -> _Scored:
@@ -244,7 +237,7 @@ def _quality(
         is_reference=key == load.load_key,
         ratio=_ratio(own.fixed),
         kl_mean=whole.kl_mean,
-        kl_p99=_quantile(own.fixed, 0.99),
+        kl_p99=float(np.quantile(kl, 0.99)) if (kl := _finite(own.fixed)) else None,
         same_top=whole.same_top,
         texts=whole.texts,
         positions=whole.positions,
@@ -254,8 +247,7 @@ def _quality(
         log_probs={text.name: text.log_probs for text in own.fixed},
         error=own.failure[1] if own.failure else None,
     )
-    flaw = own.flaw or of_answers
-    reason = flaw or _beyond(found, own, on_cpu, limits.broken)
+    reason = own.flaw or of_answers or _beyond(found, own, on_cpu, limits.broken)
     if reason:
         return replace(found, verdict="broken", reason=reason)
     verdict, reason = _unbroken(found, own, limits.degraded)
@@ -275,8 +267,8 @@ def _beyond(found: Quality, own: _Scored, on_cpu: _Scored, limit: float) -> str 
         return "chance"
     if far(_value(found.ratio)):
         return "ratio"
-    on_longest = (found.longest.ratio if found.longest else None, own.on_longest(on_cpu))
-    return "longest" if any(map(far, on_longest)) else None
+    longest = (found.longest.ratio, _value(_over([own.longest], on_cpu))) if found.longest and own.longest else ()
+    return "longest" if any(map(far, longest)) else None
 
 
 def _unbroken(found: Quality, own: _Scored, degraded: float) -> tuple[Verdict, str]:
@@ -293,20 +285,16 @@ def _unbroken(found: Quality, own: _Scored, degraded: float) -> tuple[Verdict, s
 
 def _of_texts(kind: str, texts: Sequence[_Text]) -> OfTexts:
     kl, same_top = _finite(texts), [same for text in texts for same in text.same_top]
+    values = [value for text in texts for value in text.log_probs]
     return OfTexts(
         kind=kind,
         texts=len(texts),
-        positions=sum(len(text.log_probs) for text in texts),
-        perplexity=_perplexity(texts),
+        positions=len(values),
+        perplexity=perplexity(values) if values and all(map(math.isfinite, values)) else None,
         ratio=_value(_ratio(texts)),
         kl_mean=float(np.mean(kl)) if kl else None,
         same_top=float(np.mean(same_top)) if same_top else None,
     )
-
-
-def _perplexity(texts: Sequence[_Text]) -> float | None:
-    values = [value for text in texts for value in text.log_probs]
-    return perplexity(values) if values and all(map(math.isfinite, values)) else None
 
 
 def _ratio(texts: Iterable[_Text]) -> Estimate | None:
@@ -324,11 +312,6 @@ def _over(texts: Iterable[_Text], other: _Scored) -> Estimate | None:
 
 def _value(estimate: Estimate | None) -> float | None:
     return None if estimate is None else estimate.value
-
-
-def _quantile(texts: Sequence[_Text], share: float) -> float | None:
-    kl = _finite(texts)
-    return float(np.quantile(kl, share)) if kl else None
 
 
 def _finite(texts: Sequence[_Text]) -> list[float]:

@@ -96,20 +96,15 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The answers of one cell, and how they compare with those of a reference to the same prompts.
+    """The answers of one cell, and how they compare with those of a reference to the same prompts (docs/metrics.md).
 
     Args:
         distinct: number of different ids in an answer as a share of its length, the median over answers.
-        compared: how many answers were compared, each sequence of a batch on its own. The reference is not compared
-            with itself.
+        compared: how many answers were compared, each sequence of a batch on its own; none of the reference's own.
         compared_tokens: how many of an answer's first tokens were; ``None`` where none were.
-        first_difference: the number of ids before the first that differs (first divergent token, FDT, of
-            who_what_benchmark), the median over answers; ``compared_tokens`` where none differs.
+        first_difference: the median over answers; ``compared_tokens`` where none differs.
         alike: share of the answers that are the same to the last id that was compared.
-        repeated: how many answers there are, warm-ups too, to prompts that the cell had been asked before: those of
-            warm-ups in every block, and for prefix-cache hits.
-        repeats_that_differ: how many of these are another answer than the first to that prompt.
-        collapsed: every timed answer is one id repeated, :data:`COLLAPSED_FROM` times at least.
+        repeated: how many answers there are, warm-ups too, to prompts that the cell had been asked before.
         phrases_again: share of the runs of :data:`PHRASE` ids of an answer that stood in it before, the median over
             answers; ``None`` for answers shorter than two.
         outside: how many ids of the timed answers the model's vocabulary does not have, as far as its size is recorded.
@@ -180,7 +175,6 @@ class LoadTimes:
     """From nothing to ready, over those processes of a load that found the compile cache in the same state.
 
     Args:
-        compile_cache: ``none``, ``cold`` (this load filled it), ``hit`` (it served this load), or ``unknown``.
         processes: how many loaded so; the times are medians over them.
         first_generation_s: over those processes alone whose first request was ``first_request``.
         steady_s: the whole answer to that request, later in the same processes.
@@ -200,26 +194,19 @@ class LoadTimes:
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """One model artifact on one device with one stack, over all of its processes.
+    """One artifact on one device with one stack, over all of its processes; columns as in docs/schema.md.
 
     Args:
-        load_key: stable from run to run.
         device_executed: as read back; several are joined by `` + ``.
-        device_verdict: what is known about the device that executed: ``verified``, ``reported``, ``fallback``,
-            ``simulated`` or ``unknown``; the weakest of all processes.
-        device_evidence: where that is known from, by the process of that verdict whose share is the least.
-        device_share: that share, see ``device_share`` in :data:`bench.store.schema.LOADS`.
+        device_verdict: the weakest of all processes.
+        device_evidence: by the process of that verdict whose ``device_share`` is the least.
         times: one for each state of the compile cache; loads that it served come last.
         peak_memory_bytes: median over processes of each process's own peak; the other sizes are medians too.
-        weight_bits: weight format -> share of parameters.
-        node_placement: execution provider -> share of the executed nodes, from the stack's own profile.
-        changed_hints: property -> what was asked for and what became of it.
         variant_spec: as the variant was asked for; ``None`` of a load that is none.
         peak_memory: the estimate over blocks, in bytes; a block has the largest peak of its processes.
         environment: variables that change how fast a stack runs, of the newest process; ``None`` of a run that did not
             record them.
         quality: ``None`` where nobody asked for it, as in older runs.
-        weight_recipe: what was chosen where the weights were quantized; see :data:`bench.store.schema.LOADS`.
     """
 
     load_key: str
@@ -313,16 +300,34 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
-class CellResult:
-    """One combination that has numbers; each of :data:`bench.metrics.METRICS` is an attribute.
+class AskedCell:
+    """A load and what it was asked, which is all that is known of a cell that failed or was not reached.
 
     Args:
         prompt_tokens: of the whole prompt, in a chat with all that was said before.
-        ask: ``again`` times a prompt that the process was asked just before, with the prefix cache on.
         turn: of a chat, from 1; 0 outside of one.
+    """
+
+    cell_key: str
+    load: LoadResult
+    prompt_tokens: int
+    new_tokens: int
+    batch_size: int
+    turn: int = 0
+    ask: Ask = "first"
+
+    @property
+    def shape(self) -> Request:
+        return Request(self.prompt_tokens, self.new_tokens, self.batch_size, self.turn)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellResult(AskedCell):
+    """One combination that has numbers; each of :data:`bench.metrics.METRICS` is an attribute.
+
+    Args:
         blocks: how many blocks have a counted generation.
         tpot_ms: ``None`` for answers of one token.
-        response_ms: the whole answer, from submission to its last token.
         prefill_tokens_per_s: ``None`` for a prefix-cache hit, which leaves nearly all of the prompt out.
         decode_tokens_per_s: over the whole batch.
         itl_p95_ms: the blocks' own 95th percentiles of inter-token latency, for comparisons; ``None`` where a block has
@@ -334,12 +339,7 @@ class CellResult:
             no ids of its answers are stored.
     """
 
-    cell_key: str
-    load: LoadResult
-    prompt_tokens: int
     padded_prompt_tokens: int | None
-    new_tokens: int
-    batch_size: int
     generations: int
     warmups: int
     excluded: int
@@ -354,8 +354,6 @@ class CellResult:
     histogram: Histogram | None = None
     itl_p95_ms: Measured | None = None
     itl_samples: int = 0
-    ask: Ask = "first"
-    turn: int = 0
     arrival_ms: Arrival | None = None
     setup_ms: Measured | None = None
     costs: Costs = field(default_factory=Costs)
@@ -363,10 +361,6 @@ class CellResult:
     series: tuple[Generation, ...] = ()
     lost: tuple[Lost, ...] = ()
     answers: Answers | None = None
-
-    @property
-    def shape(self) -> Request:
-        return Request(self.prompt_tokens, self.new_tokens, self.batch_size, self.turn)
 
     @property
     def answer_ms(self) -> float:
@@ -377,23 +371,6 @@ class CellResult:
     def lost_blocks(self) -> int:
         """How many blocks were lost."""
         return sum(len(one.blocks) for one in self.lost)
-
-
-@dataclass(frozen=True, slots=True)
-class AskedCell:
-    """A cell without numbers: it failed, or the run ended before."""
-
-    cell_key: str
-    load: LoadResult
-    prompt_tokens: int
-    new_tokens: int
-    batch_size: int
-    turn: int = 0
-    ask: Ask = "first"
-
-    @property
-    def shape(self) -> Request:
-        return Request(self.prompt_tokens, self.new_tokens, self.batch_size, self.turn)
 
 
 @dataclass(frozen=True, slots=True)

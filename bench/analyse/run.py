@@ -16,7 +16,7 @@ from bench.analyse.ranking import faithful_rankings, memory_rankings, rankings
 from bench.analyse.read_findings import read_findings
 from bench.analyse.read_quality import read_quality, reference_of
 from bench.analyse.results import AskedCell, CellResult, LoadResult, RunAnalysis
-from bench.analyse.samples import Generations, prompts_of
+from bench.analyse.samples import Generations, prompts_of, request_of
 from bench.errors import StoreError
 from bench.store.reader import StoredRun
 from bench.store.writer import goes_on
@@ -91,7 +91,11 @@ def _analysed(run: StoredRun, *, levels_only: bool) -> RunAnalysis:
         loads=tuple(loads.values()),
         cells=cells,
         failures=tuple(failures(bad, load_of, load_rows, results.keys())),
-        unreached=tuple(_unreached(cell, load_of("", key)) for key, cell in planned.items() if key not in seen),
+        unreached=tuple(
+            AskedCell(key, load_of("", key), *request_of(cell), cell.get("ask", "first"))
+            for key, cell in planned.items()
+            if key not in seen
+        ),
         rankings=found,
         faithful_rankings=tuple(faithful_rankings(cells, found)),
         findings=tuple(read_findings(run, load_rows)),
@@ -133,8 +137,3 @@ def _flaws(record: Mapping[str, Any], cells: Iterable[CellResult]) -> dict[str, 
         elif not synthetic and all(answers.collapsed for _, answers in own):
             found[key] = "collapsed"
     return found
-
-
-def _unreached(cell: Mapping[str, Any], load: LoadResult) -> AskedCell:
-    shape = (cell["prompt_tokens"], cell["new_tokens"], cell["batch_size"])
-    return AskedCell(str(cell["cell_key"]), load, *shape, cell.get("turn") or 0, cell.get("ask", "first"))

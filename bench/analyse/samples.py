@@ -83,11 +83,6 @@ def prompts_of(run: StoredRun) -> Prompts:
     return found
 
 
-def read_cells(run: StoredRun) -> Iterator[CellSamples]:
-    """See :meth:`Generations.cells`."""
-    return Generations(run).cells()
-
-
 class Generations:
     """The table ``generations`` of a run as flat arrays; its latencies stay views of what was read.
 
@@ -111,14 +106,14 @@ class Generations:
         self._lengths = np.fromiter(map(len, self._latencies), np.int64, len(self._latencies))
         self._rows = _rows_by_key(table["cell_key"])
         # Warm-ups may be of fewer tokens than what is timed, and what is asked before a turn of a chat is less too.
-        self._asked = _asked(run.record)
+        cells = (run.record.get("plan") or {}).get("cells") or ()
+        self._asked = {cell["cell_key"]: request_of(cell) for cell in cells}
 
     def bad_rows(self) -> list[dict[str, Any]]:
         """The generations that failed, or do not count."""
         bad = (pc.field("status") != "ok") | ~pc.field("invalid_reason").is_null()
         rows: list[dict[str, Any]] = self._table.select(_COLUMNS).filter(bad).to_pylist()
-        asked = self._asked
-        return [row | asked[key]._asdict() if (key := row["cell_key"]) in asked else row for row in rows]
+        return [row | self._asked.get(row["cell_key"], request_of(row))._asdict() for row in rows]
 
     def first_requests(self) -> dict[str, FirstRequest]:
         """``load_id`` -> its first request that was answered.
@@ -152,8 +147,7 @@ class Generations:
         return self._cell(key, self._rows[key]) if key in self._rows else None
 
     def _request(self, row: int) -> Request:
-        prompt_tokens, new_tokens, batch_size, turn = (self._table[name][row].as_py() for name in Request._fields)
-        return Request(prompt_tokens, new_tokens, batch_size, turn or 0)
+        return request_of({name: self._table[name][row].as_py() for name in Request._fields})
 
     def _cell(self, key: str, rows: Any) -> CellSamples:
         again = rows[self._again[rows]]
@@ -162,6 +156,8 @@ class Generations:
         # A time that is not positive, or a missing step, is a broken record and no measurement.
         whole = (self._ttft[timed] > 0) & (self._lengths[timed] == self._steps[timed] - 1)
         counted = timed[self._valid[timed] & whole]
+        if (self._steps[counted] != shape.new_tokens).any():
+            raise ValueError(f"answers of the cell {key} are of another length than planned")
         itl = np.empty((len(counted), shape.new_tokens - 1))
         for place, row in enumerate(counted.tolist()):
             itl[place] = self._latencies[row]
@@ -187,28 +183,19 @@ class Generations:
     def _series(self, rows: Any, counted: Set[int]) -> Iterator[Generation]:
         for row in rows.tolist():
             use: Use = "warm-up" if self._warmup[row] else "timed" if row in counted else "excluded"
+            count = self._lengths[row]
             yield Generation(
                 block=int(self._block[row]),
                 use=use,
                 ttft_ms=_milliseconds(self._ttft[row]),
-                tpot_ms=self._tpot_ms(row),
+                tpot_ms=_milliseconds(self._sums[row] / count) if 0 < count == self._steps[row] - 1 else None,
                 reason=self._table["invalid_reason"][row].as_py() if use == "excluded" else None,
             )
 
-    def _tpot_ms(self, row: int) -> float | None:
-        count = self._lengths[row]
-        if count == 0 or count != self._steps[row] - 1:
-            return None
-        return _milliseconds(self._sums[row] / count)
 
-
-def _asked(record: Mapping[str, Any]) -> dict[str, Request]:
-    """Key -> request of the cells that a run planned."""
-    cells = (record.get("plan") or {}).get("cells") or ()
-    return {
-        cell["cell_key"]: Request(cell["prompt_tokens"], cell["new_tokens"], cell["batch_size"], cell.get("turn") or 0)
-        for cell in cells
-    }
+def request_of(row: Mapping[str, Any]) -> Request:
+    """What was asked, by a row of the table ``generations`` or a cell of the plan in run.json."""
+    return Request(row["prompt_tokens"], row["new_tokens"], row["batch_size"], row.get("turn") or 0)
 
 
 def _rows_by_key(cell_keys: pa.ChunkedArray) -> dict[str, Any]:

@@ -77,7 +77,10 @@ class Series:
     def levels(self) -> tuple[tuple[int, int, float], ...]:
         """(first index, index after the last, geometric mean in ms) of each stretch between the shifts."""
         bounds = [0, *(shift.index for shift in self.shifts), len(self.points)]
-        return tuple((low, high, _mean_ms(self.points[low:high])) for low, high in itertools.pairwise(bounds))
+        logs = [math.log(point.estimate.value) for point in self.points]
+        return tuple(
+            (low, high, math.exp(math.fsum(logs[low:high]) / (high - low))) for low, high in itertools.pairwise(bounds)
+        )
 
     @property
     def scatter(self) -> float | None:
@@ -94,10 +97,6 @@ class Series:
             for point in self.points[low:high]
         )
         return math.sqrt(math.fsum(squares) / freedom)
-
-
-def _mean_ms(points: tuple[Point, ...]) -> float:
-    return math.exp(math.fsum(math.log(point.estimate.value) for point in points) / len(points))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -85,11 +85,8 @@ def candidate(folder: Path) -> Candidate:
     if run.created_at is None:
         raise StoreError("run.json does not say when it was measured")
     recorded = (folder / DIGESTS).is_file()
-    return Candidate(run, _digest(read_json(folder / DIGESTS) if recorded else digests_of(folder, [folder])), recorded)
-
-
-def _digest(digests: Mapping[str, object]) -> str:
-    return hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
+    digests = read_json(folder / DIGESTS) if recorded else digests_of(folder, [folder])
+    return Candidate(run, hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest(), recorded)
 
 
 def read_whole(found: Candidate) -> dict[str, pa.Table]:

@@ -28,7 +28,10 @@ class Machines:
             there = self.known.setdefault(name, facts)
             if other_machine(there, facts) is None:
                 # What an earlier run did not record is known from now on.
-                self.known[name] = _filled(there, facts)
+                known, new = there["machine"], facts["machine"]
+                cpu, memory = {**new["cpu"], **known["cpu"]}, known["memory_bytes"] or new["memory_bytes"]
+                machine = {"cpu": cpu, "memory_bytes": memory}
+                self.known[name] = {"machine_id": there["machine_id"], "machine": machine}
                 return name, _shared(name, facts, others) if others and there is facts else None
             others.append(there)
         raise AssertionError("there is always one more name than machines")
@@ -42,12 +45,6 @@ def _facts(record: Mapping[str, Any]) -> dict[str, Any]:
         "machine_id": record.get("machine_id") or "unknown",
         "machine": {"cpu": kept, "memory_bytes": machine.get("memory_bytes")},
     }
-
-
-def _filled(known: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    there, here = known["machine"], new["machine"]
-    machine = {"cpu": {**here["cpu"], **there["cpu"]}, "memory_bytes": there["memory_bytes"] or here["memory_bytes"]}
-    return {"machine_id": known["machine_id"], "machine": machine}
 
 
 def _shared(name: str, facts: Mapping[str, Any], others: list[Mapping[str, Any]]) -> str:

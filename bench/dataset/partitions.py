@@ -8,10 +8,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from backends.file_digest import file_sha256
 from backends.held_files import replace_file
 from bench.errors import StoreError, cause
 from bench.store.bounds import check, open_parquet
-from bench.store.dataset import DATASET_TABLES, HeldFile, sha256_of
+from bench.store.dataset import DATASET_TABLES, HeldFile
 from bench.store.remote import fetch_missing
 from bench.store.schema import in_columns
 
@@ -50,7 +51,7 @@ def merge(
         for name in small:
             del files[name]
         if rows:
-            digest = sha256_of(made)
+            digest = file_sha256(made)
             name = f"{partition}/{digest[:24]}.parquet"
             files[name] = HeldFile(made.stat().st_size, digest, rows, row_groups)
             (root / name).parent.mkdir(parents=True, exist_ok=True)

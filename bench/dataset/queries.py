@@ -18,7 +18,6 @@ import pyarrow as pa
 from bench.errors import UsageError
 
 _ROWS = 10_000
-_WRITES = {"copy", "export"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,12 @@ def answer_to(connection: duckdb.DuckDBPyConnection, text: str) -> Iterator[Answ
         UsageError: a query is wrong, writes files, or needs more memory than there is.
     """
     try:
-        _refuse_writing(text)
+        tokens = duckdb.tokenize(text)
+        ends = [*(start for start, _ in tokens[1:]), len(text)]
+        for (start, kind), end in zip(tokens, ends, strict=True):
+            word = text[start:end].split(maxsplit=1)[0].casefold() if kind is duckdb.token_type.keyword else ""
+            if word in {"copy", "export"}:
+                raise UsageError(f"a query writes no files ({word}): use --format and --output")
         for statement in connection.extract_statements(text):
             found = connection.sql(statement.query)
             if found is not None:
@@ -68,15 +72,6 @@ def _batches(reader: pa.RecordBatchReader) -> Iterator[list[tuple[Any, ...]]]:
 def _values(column: pa.Array) -> Sequence[Any]:
     values: Sequence[Any] = column.to_pylist()
     return [None if one is None else dict(one) for one in values] if pa.types.is_map(column.type) else values
-
-
-def _refuse_writing(text: str) -> None:
-    tokens = duckdb.tokenize(text)
-    ends = [*(start for start, _ in tokens[1:]), len(text)]
-    for (start, kind), end in zip(tokens, ends, strict=True):
-        word = text[start:end].split(maxsplit=1)[0].casefold() if kind is duckdb.token_type.keyword else ""
-        if word in _WRITES:
-            raise UsageError(f"a query writes no files ({word}): use --format and --output")
 
 
 def in_a_line(error: Exception) -> str:
@@ -101,17 +96,15 @@ def write_table(answer: Answer, to: IO[str]) -> None:
             for text, width, number in zip(line, widths, right, strict=True)
         )
         to.write("  ".join(cells).rstrip() + "\n")
-    more = f"the first {_MOST_ROWS} rows; --format csv has all" if len(rows) > _MOST_ROWS else _count(len(rows))
-    to.write(f"({more})\n")
+    count = "1 row" if len(rows) == 1 else f"{len(rows)} rows"
+    to.write(f"(the first {_MOST_ROWS} rows; --format csv has all)\n" if len(rows) > _MOST_ROWS else f"({count})\n")
 
 
 def write_markdown(answer: Answer, to: IO[str]) -> None:
     """A table of GitHub's Markdown."""
-    for line in ([*map(_plain, answer.columns)], ["---"] * len(answer.columns)):
-        _markdown_line(line, to)
-    for batch in answer.batches:
-        for row in batch:
-            _markdown_line([_shown(value) for value in row], to)
+    head = [map(_plain, answer.columns), ["---"] * len(answer.columns)]
+    for cells in itertools.chain(head, (map(_shown, row) for batch in answer.batches for row in batch)):
+        to.write("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n")
 
 
 def write_csv(answer: Answer, to: IO[str]) -> None:
@@ -140,10 +133,6 @@ FORMATS: dict[str, Callable[[Answer, IO[str]], None]] = {
     "json": write_json,
     "markdown": write_markdown,
 }
-
-
-def _markdown_line(cells: Sequence[str], to: IO[str]) -> None:
-    to.write("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n")
 
 
 def _shown(value: Any) -> str:
@@ -182,7 +171,3 @@ def _plain(text: str) -> str:
 
 def _cut(text: str) -> str:
     return text if len(text) <= _MOST_SIGNS else text[: _MOST_SIGNS - 1] + "…"
-
-
-def _count(rows: int) -> str:
-    return "1 row" if rows == 1 else f"{rows} rows"

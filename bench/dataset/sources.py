@@ -6,7 +6,6 @@ import shutil
 import stat
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -42,12 +41,14 @@ def unpack(archive: Path, folder: Path) -> list[Path]:
                 # A second file of that name is refused too.
                 with opened.open(member) as packed, target.open("xb") as stream:
                     shutil.copyfileobj(packed, stream)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise StoreError(f"{archive} is a damaged zip or none ({error}): fetch it again") from error
+    except StoreError:
+        raise
     except FileExistsError as error:
         raise StoreError(f"{archive} holds two files of one name: {error.filename}") from error
     except OSError as error:
         raise StoreError(f"cannot unpack {archive}: {error.strerror or error}") from error
+    except Exception as error:  # every compression has errors of its own
+        raise StoreError(f"{archive} is a damaged zip or none ({error}): fetch it again") from error
     return sorted(path.parent for path in folder.rglob("run.json"))
 
 
@@ -71,9 +72,6 @@ def _bounded(members: list[zipfile.ZipInfo], archive: Path) -> None:
         )
 
 
-Fetch = Callable[[], None]
-
-
 @dataclass(frozen=True, slots=True)
 class Found:
     """A run to be taken, or what is none.
@@ -87,7 +85,7 @@ class Found:
     shown: str
     folder: Path | None
     why_not: str | None = None
-    fetch: Fetch | None = None
+    fetch: Callable[[], None] | None = None
 
 
 def runs_of(source: str, scratch: Path, cache: Path) -> Iterator[Found]:
@@ -108,16 +106,12 @@ def runs_of(source: str, scratch: Path, cache: Path) -> Iterator[Found]:
     if not paths:
         yield Found(source, None, "there is no such folder or file")
     for path in paths:
-        yield from _runs_at(path, scratch)
-
-
-def _runs_at(path: Path, scratch: Path) -> Iterator[Found]:
-    if path.is_file():
-        yield from _runs_in_zip(path, scratch)
-    elif (path / "run.json").is_file():
-        yield Found(str(path), path)
-    else:
-        yield from _runs_in(path, scratch)
+        if path.is_file():
+            yield from _runs_in_zip(path, scratch)
+        elif (path / "run.json").is_file():
+            yield Found(str(path), path)
+        else:
+            yield from _runs_in(path, scratch)
 
 
 def _runs_in(folder: Path, scratch: Path) -> Iterator[Found]:

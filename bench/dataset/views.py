@@ -14,13 +14,13 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from bench.dataset.bins import MACROS
 from bench.dataset.machines import Machines
 from bench.dataset.queries import Answer, answer_to, in_a_line
 from bench.errors import StoreError, cause
 from bench.scratch import Scratch
+from bench.store.bounds import open_parquet
 from bench.store.compact import live_files
 from bench.store.dataset import DATASET_TABLES, DOCUMENTS, RUNS, is_dataset, open_dataset
 from bench.store.lookup import all_folders
@@ -214,7 +214,8 @@ def _lists(word: str) -> bool:
 
 def _readable(path: Path, say: Say) -> bool:
     try:
-        pq.read_metadata(path)
+        with open_parquet(path):
+            pass
     except (OSError, ValueError, pa.ArrowException) as error:
         say(f"left out: cannot read {path}: {cause(error, path)}")
         return False

@@ -1,6 +1,5 @@
 """The two variants of an A/B run: what the user types after ``--a`` and ``--b``, and what becomes of it."""
 
-import hashlib
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -13,6 +12,7 @@ from urllib.request import url2pathname
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
 
+from backends.file_digest import file_sha256
 from bench.cli import quoted
 from bench.errors import UsageError
 from bench.plan import values as v
@@ -90,8 +90,7 @@ def _digested(url: str, where: str) -> str:
         )
     if not v.is_file(path):
         raise UsageError(f"{where}: no package at {path}")
-    with path.open("rb") as file:
-        return f"{url.partition('#')[0]}#sha256={hashlib.file_digest(file, 'sha256').hexdigest()}"
+    return f"{url.partition('#')[0]}#sha256={file_sha256(path)}"
 
 
 Kind = Literal["packages", "interpreter", "options"]

@@ -1,6 +1,5 @@
 """Where artifacts live: found by what they were made from, never half-made."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -16,6 +15,7 @@ from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
 from backends.bounded_json import read_json
+from backends.file_digest import file_sha256
 from backends.held_files import replace_file
 from bench import PROJECT_ROOT
 from bench.errors import MachineError, PrepareError
@@ -269,12 +269,6 @@ def differences(folder: Path) -> list[str]:
 def remove(folder: Path) -> None:
     """Remove ``folder`` with all in it, as far as the system lets go of it; what stays is tried again next time."""
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def file_sha256(file: Path) -> str:
-    """The SHA-256 of ``file``'s content."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def digests_of(files: Iterable[Path], root: Path) -> dict[str, str]:

@@ -3,10 +3,11 @@
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from backends.file_digest import file_sha256
 from backends.hf_weights import source_files
 from bench.errors import PrepareError, UsageError
 from bench.plan.cells import digest as digest_of
-from bench.prepare.cache import ArtifactStore, differences, file_sha256, read_manifest
+from bench.prepare.cache import ArtifactStore, differences, read_manifest
 from bench.prepare.model_source import READY_MADE, resolve_model
 from bench.prepare.ready_made import own_files
 from bench.prepare.vet.take import take

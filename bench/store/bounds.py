@@ -9,10 +9,10 @@ defines. The metadata of pyarrow's columns are not asked: its version 26 ends th
 import struct
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 _BUFFER_BYTES = 1 << 20
 _LARGEST_FOOTER = 32 * 1024 * 1024
 """The names of the parts that were gathered into a file take 24 bytes each; each group of rows some ten thousand."""
-_LARGEST_HEADER = 64 * 1024
+_USUAL_HEADER, _LARGEST_HEADER = 512, 64 * 1024
 _MOST_COLUMNS, _MOST_CHUNKS = 1_000, 200_000
 _DEEPEST = 16
 
@@ -32,12 +32,14 @@ _BYTES_ANYWAY = 256 * 1024 * 1024
 _UNPACKED_TIMES = 64
 """Runs unpack to some four times their files; a latency is never the same twice."""
 
-_I32, _I64, _BYTES = 5, 6, 8
+_TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BYTES, _LIST, _SET, _MAP, _STRUCT = range(1, 13)
+"""Kinds of values in Thrift's compact protocol."""
+_WIDTHS = {_TRUE: 0, _FALSE: 0, _BYTE: 1, _DOUBLE: 8}
 _PAGE = {1: _I32, 2: _I32, 3: _I32, 5: {1: _I32, 2: _I32}, 7: {1: _I32}, 8: {1: _I32, 4: _I32}}
 _COLUMN = {1: _I32, 5: _I64, 7: _I64, 9: _I64, 11: _I64, 12: {5: _BYTES, 6: _BYTES}}
 _GROUP = {1: [{1: _BYTES, 3: _COLUMN, 8: {}, 9: _BYTES}], 3: _I64}
 _FOOTER = {2: [{1: _I32, 3: _I32, 4: _BYTES, 5: _I32}], 3: _I64, 4: [_GROUP]}
-"""Shapes of :class:`_Thrift`."""
+"""Shapes of :func:`_struct`."""
 _DAMAGED = "the header of a page, or the footer, is damaged"
 
 _DATA, _DICTIONARY, _DATA_V2 = 0, 2, 3
@@ -60,7 +62,7 @@ def open_parquet(path: Path, **options: Any) -> pq.ParquetFile:
     Raises:
         BoundsError: it is not; other errors are pyarrow's.
     """
-    _check_footer(path)
+    _footer_length(path)
     limits = {"thrift_string_size_limit": _LARGEST_FOOTER, "thrift_container_size_limit": _MOST_CHUNKS}
     return pq.ParquetFile(
         path,
@@ -97,7 +99,7 @@ def _check(path: Path, size: int, _changed_ns: int, schema: pa.Schema) -> None:
         for chunk in footer.chunks:
             own, texts = _unpacked(stream, chunk)
             unpacked += own
-            repeated += [chunk.leaf.name] if own + texts > largest else []
+            repeated += [chunk.name] if own + texts > largest else []
             if unpacked > largest:
                 raise BoundsError(f"its {size} bytes would unpack to {unpacked} and more")
     for column in dict.fromkeys(repeated):
@@ -109,31 +111,20 @@ def _check(path: Path, size: int, _changed_ns: int, schema: pa.Schema) -> None:
 # -- the footer
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """A column as it is stored, such as the values of a list.
+class Chunk(NamedTuple):
+    """One column as it is stored, such as the values of lists, in one group of rows.
 
     Args:
-        name: its path in the schema, with dots.
+        name: the column's path in the schema, with dots.
         kind: its physical type, by the number that the format gives it.
         in_lists: whether a row may have several values, or none.
+        least: the least value, as bytes; ``None`` where it is not said.
+        greatest: likewise.
     """
 
     name: str
     kind: int
     in_lists: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """One column in one group of rows.
-
-    Args:
-        least: the least value, as bytes; ``None`` where it is not said.
-        greatest: likewise.
-    """
-
-    leaf: Leaf
     rows: int
     values: int
     begin: int
@@ -142,12 +133,11 @@ class Chunk:
     greatest: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Footer:
+class Footer(NamedTuple):
     """What a file says of itself: its rows, and its columns group by group."""
 
     rows: int
-    chunks: tuple[Chunk, ...]
+    chunks: Sequence[Chunk]
 
 
 def read_footer(path: Path) -> Footer:
@@ -156,65 +146,29 @@ def read_footer(path: Path) -> Footer:
     Raises:
         BoundsError: it is none that a run's file has.
     """
-    _check_footer(path)
     state = path.stat()
     return _read_footer(path, state.st_size, state.st_mtime_ns)
 
 
 @lru_cache(maxsize=8)
 def _read_footer(path: Path, _size: int, _changed_ns: int) -> Footer:
+    length = _footer_length(path)
     with path.open("rb") as stream:
-        stream.seek(-8, 2)
-        (length,) = struct.unpack("<I", stream.read(4))
         stream.seek(-8 - length, 2)
         data = stream.read(length)
     try:
-        found = _Thrift(data).struct(_FOOTER)
-        leaves = list(_leaf_columns(found[2]))
+        found, _ = _struct(data, 0, _FOOTER)
+        leaves = [*_leaf_columns(found[2])]
         groups = found.get(4, [])
         if len(leaves) > _MOST_COLUMNS or len(leaves) * len(groups) > _MOST_CHUNKS:
             raise BoundsError(f"it has {len(leaves)} columns in {len(groups)} groups of rows")
-        chunks = tuple(
-            _chunk(leaf, group[3], column) for group in groups for leaf, column in zip(leaves, group[1], strict=True)
-        )
-        return Footer(found[3], chunks)
-    except (LookupError, TypeError, AttributeError, struct.error) as error:
+        listed = ((group[3], zip(leaves, group[1], strict=True)) for group in groups)
+        return Footer(found[3], [_chunk(*leaf, rows, column) for rows, columns in listed for leaf, column in columns])
+    except (LookupError, TypeError, AttributeError) as error:
         raise BoundsError(f"its footer is damaged ({type(error).__name__})") from error
 
 
-def _leaf_columns(schema: Sequence[Mapping[int, Any]]) -> Iterator[Leaf]:
-    """The elements of the schema are its tree, each group before its children."""
-    elements = iter(schema)
-
-    def below(names: tuple[str, ...], *, in_lists: bool, children: int) -> Iterator[Leaf]:
-        if len(names) > _DEEPEST:
-            raise BoundsError("its columns are nested too deep")
-        for _ in range(children):
-            element = next(elements, {})
-            own = (*names, element[4].decode("utf-8", "replace"))
-            several = in_lists or element.get(3) == 2
-            if element.get(5):
-                yield from below(own, in_lists=several, children=element[5])
-            else:
-                yield Leaf(".".join(own), element[1], in_lists=several)
-
-    yield from below((), in_lists=False, children=next(elements, {}).get(5, 0))
-
-
-def _chunk(leaf: Leaf, rows: int, column: Mapping[int, Any]) -> Chunk:
-    if 1 in column or 8 in column or 9 in column:
-        raise BoundsError(f"its column {leaf.name} lies in another file, or is encrypted")
-    known = column[3]
-    values, size, places = known[5], known[7], (known.get(11), known[9])
-    if known[1] != leaf.kind:
-        raise BoundsError(f"its column {leaf.name} is damaged")
-    # A column without values has no page of data, and 0 for its place.
-    begin = min((place for place in places if place is not None and (place or values)), default=0)
-    told = known.get(12) or {}
-    return Chunk(leaf, rows, values, begin, size, told.get(6), told.get(5))
-
-
-def _check_footer(path: Path) -> None:
+def _footer_length(path: Path) -> int:
     with path.open("rb") as stream:
         size = stream.seek(0, 2)
         if size < 12:
@@ -225,6 +179,39 @@ def _check_footer(path: Path) -> None:
         raise BoundsError("it is encrypted")
     if magic == b"PAR1" and length > min(_LARGEST_FOOTER, size - 8):
         raise BoundsError(f"it says that its footer has {length} bytes; a run's has at most {_LARGEST_FOOTER}")
+    return int(length)
+
+
+def _leaf_columns(schema: Sequence[Mapping[int, Any]]) -> Iterator[tuple[str, int, bool]]:
+    """Name, type, and whether it is in lists, of each column; the schema is a tree, each group before its children."""
+    elements = iter(schema)
+
+    def below(names: tuple[str, ...], *, in_lists: bool, children: int) -> Iterator[tuple[str, int, bool]]:
+        if len(names) > _DEEPEST:
+            raise BoundsError("its columns are nested too deep")
+        for _ in range(children):
+            element = next(elements, {})
+            own = (*names, element[4].decode("utf-8", "replace"))
+            several = in_lists or element.get(3) == 2
+            if element.get(5):
+                yield from below(own, in_lists=several, children=element[5])
+            else:
+                yield ".".join(own), element[1], several
+
+    yield from below((), in_lists=False, children=next(elements, {}).get(5, 0))
+
+
+def _chunk(name: str, kind: int, in_lists: bool, rows: int, column: Mapping[int, Any]) -> Chunk:
+    if 1 in column or 8 in column or 9 in column:
+        raise BoundsError(f"its column {name} lies in another file, or is encrypted")
+    known = column[3]
+    values, places = known[5], (known.get(11), known[9])
+    if known[1] != kind:
+        raise BoundsError(f"its column {name} is damaged")
+    # A column without values has no page of data, and 0 for its place.
+    begin = min((place for place in places if place is not None and (place or values)), default=0)
+    told = known.get(12) or {}
+    return Chunk(name, kind, in_lists, rows, values, begin, known[7], told.get(6), told.get(5))
 
 
 def _check_types(found: pa.Schema, wanted: pa.Schema) -> None:
@@ -245,8 +232,7 @@ def _unpacked(stream: BinaryIO, chunk: Chunk) -> tuple[int, int]:
     Raises:
         BoundsError: its pages do not have the values that the footer says, or lie elsewhere.
     """
-    name = chunk.leaf.name
-    is_text = chunk.leaf.kind in _TEXTS
+    name, is_text = chunk.name, chunk.kind in _TEXTS
     values = longest = taken = 0
     for header in _pages(stream, chunk):
         kind = header.get(1)
@@ -264,7 +250,7 @@ def _unpacked(stream: BinaryIO, chunk: Chunk) -> tuple[int, int]:
         values += count
         if is_text and more.get({_DATA: 2, _DATA_V2: 4}[kind]) == _PREFIXES:
             raise BoundsError(f"its column {name} is in the encoding DELTA_BYTE_ARRAY, in which no run is written")
-    fits = values >= chunk.rows if chunk.leaf.in_lists else values == chunk.rows
+    fits = values >= chunk.rows if chunk.in_lists else values == chunk.rows
     if values != chunk.values or not fits:
         raise BoundsError(f"the pages of its column {name} have {values} values, for {chunk.rows} rows")
     # Its level in lists beside each value.
@@ -275,19 +261,20 @@ def _pages(stream: BinaryIO, chunk: Chunk) -> Iterator[Mapping[int, Any]]:
     """The header of each page: number of a field -> its value."""
     at, end = chunk.begin, chunk.begin + chunk.size
     while 0 <= at < end:
-        stream.seek(at)
-        thrift = _Thrift(stream.read(min(_LARGEST_HEADER, end - at)))
-        try:
-            header = thrift.struct(_PAGE)
-        except (IndexError, struct.error) as error:
-            raise BoundsError(f"a page of its column {chunk.leaf.name} has no whole header") from error
+        for most in (_USUAL_HEADER, _LARGEST_HEADER):
+            stream.seek(at)
+            with suppress(IndexError):
+                header, length = _struct(stream.read(min(most, end - at)), 0, _PAGE)
+                break
+        else:
+            raise BoundsError(f"a page of its column {chunk.name} has no whole header")
         size = header.get(3, -1)
         if size < 0:
-            raise BoundsError(f"a page of its column {chunk.leaf.name} says that it has {size} bytes")
+            raise BoundsError(f"a page of its column {chunk.name} says that it has {size} bytes")
         yield header
-        at += thrift.at + size
+        at += length + size
     if at != end:
-        raise BoundsError(f"the pages of its column {chunk.leaf.name} end at {at}, where {end} was said")
+        raise BoundsError(f"the pages of its column {chunk.name} end at {at}, where {end} was said")
 
 
 def _text_bytes(path: Path, column: str) -> int:
@@ -315,8 +302,11 @@ def _leaves(array: Any) -> Iterator[Any]:
         yield array
 
 
-class _Thrift:
-    """Reads one structure of Thrift's compact protocol; ``at`` is where it ends.
+# -- Thrift's compact protocol
+
+
+def _struct(data: bytes, at: int, shape: Mapping[int, Any], depth: int = 0) -> tuple[dict[int, Any], int]:
+    """Number of each field of ``shape`` that is there -> its value, of the structure at ``at``; and where that ends.
 
     A shape has the fields that are read, by their numbers: each the kind of a number or of bytes, ``[shape]`` for a
     list, or the shape of a structure. Others are skipped. Where another reader could see another value, as of a field
@@ -324,105 +314,99 @@ class _Thrift:
 
     Raises :class:`IndexError` at the end of ``data``, :class:`BoundsError` for what is no such structure.
     """
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.at = 0
-
-    def struct(self, shape: dict[int, Any], depth: int = 0) -> dict[int, Any]:
-        """Number of each field of ``shape`` that is there -> its value."""
-        found: dict[int, Any] = {}
-        for field, kind in self._fields(depth):
-            wanted = shape.get(field)
-            if wanted is None:
-                self._skip(kind, depth)
-            elif field in found or kind != _kind(wanted):
-                raise BoundsError(_DAMAGED)
-            else:
-                found[field] = self._value(wanted, depth)
-        return found
-
-    def _fields(self, depth: int) -> Iterator[tuple[int, int]]:
-        if depth > _DEEPEST:
-            raise BoundsError("the header of a page is nested too deep")
-        data, field = self.data, 0
-        while True:
-            # Read here and not by a call: a footer has thousands of fields.
-            head = data[self.at]
-            self.at += 1
-            kind = head & 0xF
-            if not kind:
-                return
-            field = field + (head >> 4) if head >> 4 else self._number(16)
-            if not 0 < field < 2**15:
-                raise BoundsError(_DAMAGED)
-            yield field, kind
-
-    def _value(self, shape: Any, depth: int) -> Any:
-        if shape in (_I32, _I64):
-            return self._number(32 if shape == _I32 else 64)
-        if shape == _BYTES:
-            begin = self._jump(self._varint())
-            return self.data[begin : self.at]
-        if isinstance(shape, dict):
-            return self.struct(shape, depth + 1)
-        count, kind = self._list()
-        if count and kind != _kind(shape[0]):
+    found: dict[int, Any] = {}
+    field = 0
+    while kind := (head := data[at]) & 0xF:
+        at += 1
+        if head > 0xF:
+            field += head >> 4
+        else:
+            field, at = _number(data, at, 16)
+        # Beyond, another reader may begin anew.
+        if not 0 < field < 2**15:
             raise BoundsError(_DAMAGED)
-        return [self._value(shape[0], depth + 1) for _ in range(count)]
-
-    def _skip(self, kind: int, depth: int) -> None:
-        if kind in {4, 5, 6}:
-            self._varint()
-        elif kind in {3, 7}:
-            self._jump(1 if kind == 3 else 8)
-        elif kind == 8:
-            self._jump(self._varint())
-        elif kind in {9, 10}:
-            count, inner = self._list()
-            for _ in range(count):
-                # In a list a truth value takes a byte.
-                self._skip(max(inner, 3), depth + 1)
-        elif kind == 12:
-            for _, inner in self._fields(depth + 1):
-                self._skip(inner, depth + 1)
-        elif kind not in {1, 2}:
+        wanted = shape.get(field)
+        if wanted is None:
+            at = _skip(data, at, kind, depth)
+        elif field in found:
             raise BoundsError(_DAMAGED)
+        else:
+            found[field], at = _value(data, at, kind, wanted, depth)
+    return found, at + 1
 
-    def _list(self) -> tuple[int, int]:
-        head = self.data[self.at]
-        self.at += 1
-        count = head >> 4 if head >> 4 != 15 else self._varint()
-        # Each entry takes a byte at least.
-        if count > len(self.data) - self.at:
-            raise BoundsError(_DAMAGED)
-        return count, head & 0xF
 
-    def _jump(self, count: int) -> int:
-        begin = self.at
-        self.at += count
-        if self.at > len(self.data):
+def _value(data: bytes, at: int, kind: int, shape: Any, depth: int) -> tuple[Any, int]:
+    """What ``shape`` says of the value at ``at``, and where it ends."""
+    if kind != (shape if isinstance(shape, int) else _LIST if isinstance(shape, list) else _STRUCT):
+        raise BoundsError(_DAMAGED)
+    if kind == _STRUCT:
+        return _struct(data, at, shape, depth + 1)
+    if kind == _BYTES:
+        length, at = _varint(data, at)
+        if at + length > len(data):
             raise IndexError
-        return begin
-
-    def _varint(self) -> int:
-        value = shift = 0
-        while True:
-            byte = self.data[self.at]
-            self.at += 1
-            if byte < 0x80:
-                return value | byte << shift
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if shift > 63:
-                raise BoundsError(_DAMAGED)
-
-    def _number(self, bits: int) -> int:
-        value = self._varint()
-        if value >= 2**bits:
-            raise BoundsError(_DAMAGED)
-        return (value >> 1) ^ -(value & 1)
+        return data[at : at + length], at + length
+    if kind != _LIST:
+        return _number(data, at, 32 if kind == _I32 else 64)
+    count, inner, at = _list(data, at)
+    values = []
+    for _ in range(count):
+        value, at = _value(data, at, inner, shape[0], depth + 1)
+        values.append(value)
+    return values, at
 
 
-def _kind(shape: Any) -> int:
-    return 12 if isinstance(shape, dict) else 9 if isinstance(shape, list) else int(shape)
+def _skip(data: bytes, at: int, kind: int, depth: int) -> int:
+    """Where the value at ``at`` ends; one beyond the end of ``data`` is found by who reads on."""
+    if kind in {_I16, _I32, _I64}:
+        # Most of a footer: not worth a call.
+        while data[at] > 0x7F:
+            at += 1
+        return at + 1
+    if kind in _WIDTHS:
+        return at + _WIDTHS[kind]
+    if kind == _BYTES:
+        length, at = _varint(data, at)
+        return at + length
+    if depth > _DEEPEST:
+        raise BoundsError("the header of a page is nested too deep")
+    if kind == _STRUCT:
+        while inner := (head := data[at]) & 0xF:
+            at = _skip(data, at + 1 if head > 0xF else _skip(data, at + 1, _I16, depth), inner, depth + 1)
+        return at + 1
+    if kind not in {_LIST, _SET}:
+        raise BoundsError(_DAMAGED)
+    count, inner, at = _list(data, at)
+    for _ in range(count):
+        # In a list a truth value takes a byte.
+        at = _skip(data, at, max(inner, _BYTE), depth + 1)
+    return at
+
+
+def _list(data: bytes, at: int) -> tuple[int, int, int]:
+    """How many entries, of which kind, and where they begin."""
+    head = data[at]
+    count, at = (head >> 4, at + 1) if head < 0xF0 else _varint(data, at + 1)
+    # Each entry takes a byte at least.
+    if count > len(data) - at:
+        raise BoundsError(_DAMAGED)
+    return count, head & 0xF, at
+
+
+def _number(data: bytes, at: int, bits: int) -> tuple[int, int]:
+    value, at = _varint(data, at)
+    if value >> bits:
+        raise BoundsError(_DAMAGED)
+    return (value >> 1) ^ -(value & 1), at
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while shift < 64:
+        byte = data[at]
+        at += 1
+        if byte < 0x80:
+            return value | byte << shift, at
+        value |= (byte & 0x7F) << shift
+        shift += 7
+    raise BoundsError(_DAMAGED)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from backends.bounded_json import parse_json
+from backends.file_names import is_plain
 from backends.held_files import remove_file
 from bench.errors import StoreError, cause
 from bench.store.bounds import open_parquet
@@ -80,6 +81,10 @@ def _gathered(folder: Path) -> set[str]:
     try:
         with open_parquet(compacted) as file:
             metadata = file.schema_arrow.metadata or {}
-        return set(parse_json(metadata.get(_GATHERED, b"[]")))
-    except (OSError, ValueError, TypeError, pa.ArrowException) as error:
+        names = parse_json(metadata.get(_GATHERED, b"[]"))
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise StoreError(f"cannot read {compacted}: {cause(error, compacted)}") from error
+    # They are removed, and whoever made the run named them.
+    if not isinstance(names, list) or not all(isinstance(name, str) and is_plain(name) for name in names):
+        raise StoreError(f"cannot read {compacted}: it names files that are none of its folder")
+    return set(names)

@@ -10,9 +10,8 @@ A row group holds rows of one run, so that a run is read without the others. Wha
 of the dataset.
 """
 
-import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -241,25 +240,6 @@ class Dataset:
         partition = self.held(run_id).partition
         return {table: self.files(table, partition) for table in TABLES}
 
-    def differences(self, run_id: str) -> Iterator[str]:
-        """What is not as it was written of the files that hold a run, in words, a file each."""
-        for table in DATASET_TABLES:
-            for path in self.files(table, self.held(run_id).partition):
-                name = path.relative_to(self.root).as_posix()
-                if not path.is_file():
-                    yield f"{name} is missing"
-                elif sha256_of(path) != self.manifest.files[name].sha256:
-                    yield f"{name} has changed"
-
-
-def sha256_of(path: Path) -> str:
-    """The digest of a file's bytes; raises StoreError where it cannot be read."""
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror or error}") from error
-
 
 def is_dataset(folder: Path) -> bool:
     """Whether a folder is a dataset."""
@@ -296,7 +276,7 @@ def _index(path: Path, changed_ns: int, size: int) -> tuple[pq.FileMetaData, dic
     with open_parquet(path) as file:
         metadata = file.metadata
     groups: dict[str, list[int]] = {}
-    own = (chunk for chunk in read_footer(path).chunks if chunk.leaf.name == "run_id")
+    own = (chunk for chunk in read_footer(path).chunks if chunk.name == "run_id")
     for group, chunk in enumerate(own):
         if chunk.least is None or chunk.least != chunk.greatest:
             raise ValueError("a row group holds rows of several runs")

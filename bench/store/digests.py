@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from bench.errors import StoreError
-from bench.store.dataset import is_dataset, open_dataset, sha256_of
+from backends.file_digest import file_sha256
+from bench.errors import StoreError, cause
+from bench.store.dataset import DATASET_TABLES, is_dataset, open_dataset
 from bench.store.files import read_json, write_json
 
 DIGESTS = "digests.json"
@@ -36,13 +37,18 @@ def differences(folder: Path) -> list[str]:
         StoreError: nothing was recorded, or a file cannot be read.
     """
     if is_dataset(folder.parent) and not folder.is_dir():
-        return list(open_dataset(folder.parent).differences(folder.name))
-    if not (folder / DIGESTS).is_file():
+        dataset = open_dataset(folder.parent)
+        partition = dataset.held(folder.name).partition
+        holding = [file for table in DATASET_TABLES for file in dataset.files(table, partition)]
+        names = [file.relative_to(dataset.root).as_posix() for file in holding]
+        then, now = {name: dataset.manifest.files[name].sha256 for name in names}, digests_of(dataset.root, holding)
+    elif (folder / DIGESTS).is_file():
+        then, now = read_json(folder / DIGESTS), digests_of(folder, [folder])
+    else:
         raise StoreError(
             f"{folder} has no {DIGESTS}, which is written at the end of a run: it did not come to its end, or was "
             "measured by an earlier version"
         )
-    then, now = read_json(folder / DIGESTS), digests_of(folder, [folder])
     gone = [f"{name} is missing" for name in then if name not in now]
     changed = [f"{name} has changed" for name in then if name in now and then[name] != now[name]]
     return [*gone, *changed, *(f"{name} was not there" for name in now if name not in then)]
@@ -58,5 +64,8 @@ def digests_of(folder: Path, parts: Iterable[Path]) -> dict[str, str]:
     for file in (file for part in parts for file in ([part] if part.is_file() else sorted(part.rglob("*")))):
         name = file.relative_to(folder).as_posix()
         if file.is_file() and name != DIGESTS and not file.name.startswith("."):
-            found[name] = sha256_of(file)
+            try:
+                found[name] = file_sha256(file)
+            except OSError as error:
+                raise StoreError(f"cannot read {file}: {cause(error, file)}") from error
     return found

@@ -3,7 +3,7 @@
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,8 @@ def write_json(path: Path, value: object) -> None:
     text = json.dumps(value, indent=2, sort_keys=False, ensure_ascii=False, allow_nan=False) + "\n"
     # An undecodable byte of a path is a lone surrogate, which JSON can escape and UTF-8 cannot encode.
     data = text.encode("utf-8", "backslashreplace")
-    _commit(path, lambda partial: partial.write_bytes(data))
+    with _committing(path) as partial:
+        partial.write_bytes(data)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -40,7 +41,8 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_table(path: Path, table: pa.Table) -> None:
     """Write ``table`` as parquet to ``path``, whole or not at all."""
-    _commit(path, lambda partial: pq.write_table(table, partial, compression="zstd", write_page_checksum=True))
+    with _committing(path) as partial:
+        pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
 
 
 def write_tables(path: Path, tables: Iterable[pa.Table], metadata: Mapping[bytes, bytes] | None = None) -> None:
@@ -48,20 +50,18 @@ def write_tables(path: Path, tables: Iterable[pa.Table], metadata: Mapping[bytes
 
     ``tables``: taken one after the other; a group of rows is written when it has some tens of megabytes.
     """
-    _commit(path, lambda partial: _write_groups(partial, iter(tables), metadata))
-
-
-def _write_groups(path: Path, tables: Iterator[pa.Table], metadata: Mapping[bytes, bytes] | None) -> None:
-    group = [next(tables)]
-    size, schema = group[0].nbytes, group[0].schema.with_metadata(metadata)
-    with pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as writer:
-        for table in tables:
-            if size >= _GROUP_BYTES:
-                writer.write_table(pa.concat_tables(group))
-                group, size = [], 0
-            group.append(table)
-            size += table.nbytes
-        writer.write_table(pa.concat_tables(group))
+    rest = iter(tables)
+    with _committing(path) as partial:
+        group = [next(rest)]
+        size, schema = group[0].nbytes, group[0].schema.with_metadata(metadata)
+        with pq.ParquetWriter(partial, schema, compression="zstd", write_page_checksum=True) as writer:
+            for table in rest:
+                if size >= _GROUP_BYTES:
+                    writer.write_table(pa.concat_tables(group))
+                    group, size = [], 0
+                group.append(table)
+                size += table.nbytes
+            writer.write_table(pa.concat_tables(group))
 
 
 def write_files(folder: Path, contents: Mapping[Path, str | bytes]) -> None:
@@ -93,11 +93,13 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def _commit(path: Path, write: Callable[[Path], object]) -> None:
+@contextmanager
+def _committing(path: Path) -> Iterator[Path]:
+    """As :func:`replacing`, and what was written is on the disk before it takes the place."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as partial:
-            write(partial)
+            yield partial
             with partial.open("rb+") as stream:
                 os.fsync(stream.fileno())
     except OSError as error:

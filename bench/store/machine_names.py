@@ -34,10 +34,10 @@ def machine_names(folder: Path) -> dict[str, MachineName]:
     """
     file = folder / MACHINES
     try:
-        found = tomllib.loads(file.read_text("utf-8"))
+        found = tomllib.loads(file.read_text("utf-8-sig"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"cannot read {file}: {cause(error, file)}") from error
     names = {machine: _named(file, machine, one) for machine, one in found.items()}
     known: dict[str, str] = {}

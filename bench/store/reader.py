@@ -143,7 +143,10 @@ def flaw(value: Any, shape: Any, where: str = "") -> str | None:
     if shape is object:
         return None
     if isinstance(shape, list):
-        return _flaw_of_list(value, shape[0], where)
+        if not isinstance(value, list):
+            return f"{where} is no list"
+        found = (flaw(one, shape[0], f"{where}[{place}]") for place, one in enumerate(value))
+        return next(filter(None, found), None)
     if isinstance(shape, Mapping | Each):
         return _flaw_of_object(value, shape, where)
     return None if _fits(value, shape) else f"{where} is {_NAMES[shape]}"
@@ -157,13 +160,6 @@ def _fits(value: Any, shape: Any) -> bool:
     if shape is Number:
         return isinstance(value, int | float) and abs(value) < 2.0**63
     return isinstance(value, int) and (0 <= value <= _MOST if shape is Count else abs(value) < 2**63)
-
-
-def _flaw_of_list(value: Any, shape: Any, where: str) -> str | None:
-    if not isinstance(value, list):
-        return f"{where} is no list"
-    found = (flaw(one, shape, f"{where}[{place}]") for place, one in enumerate(value))
-    return next(filter(None, found), None)
 
 
 def _flaw_of_object(value: Any, shape: Mapping[str, Any] | Each, where: str) -> str | None:
@@ -266,7 +262,15 @@ class StoredRun:
         Raises:
             StoreError: the run has none of that name, or it cannot be read.
         """
-        return read_json(self.path / name) if self.shared is None else _parsed(self.texts, name, self.path)
+        if self.shared is None:
+            return read_json(self.path / name)
+        try:
+            found = bounded_json.parse_json(self.texts[name].encode("utf-8", "replace"), LARGEST_JSON, finite=True)
+        except (LookupError, ValueError) as error:
+            raise StoreError(f"cannot read {name} of {self.path}: {error}") from error
+        if not isinstance(found, dict):
+            raise StoreError(f"cannot read {name} of {self.path}: it holds no JSON object")
+        return found
 
     def has(self, name: str) -> bool:
         """Whether the run has a JSON file of that name."""
@@ -292,16 +296,6 @@ class StoredRun:
             file, groups = open_part(path)
             with file:
                 yield file, groups.get(self.run_id, [])
-
-
-def _parsed(texts: Mapping[str, str], name: str, path: Path) -> dict[str, Any]:
-    try:
-        found = bounded_json.parse_json(texts[name].encode("utf-8", "replace"), LARGEST_JSON, finite=True)
-    except (LookupError, ValueError) as error:
-        raise StoreError(f"cannot read {name} of {path}: {error}") from error
-    if not isinstance(found, dict):
-        raise StoreError(f"cannot read {name} of {path}: it holds no JSON object")
-    return found
 
 
 def without_damaged(run: StoredRun) -> StoredRun:

@@ -9,8 +9,8 @@ import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
+from backends.file_names import is_plain
 from backends.held_files import replace_file
 from bench.errors import StoreError, UsageError
 
@@ -18,6 +18,7 @@ EXTRA = "object-stores"
 ORIGIN = ".origin"
 """File in a mirror that holds the URL of its dataset."""
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_DENIED = ("credential", "forbidden", "denied", "unauthorized", "permission", "invalidaccess")
 _AT_ONCE = 256
 """Files that are fetched together."""
 
@@ -93,6 +94,9 @@ class Store:
 
     def fetch(self, names: Sequence[str], folder: Path) -> None:
         """Copy files into a folder of this machine, under the same names, each whole or not at all."""
+        for name in names:
+            if not all(map(is_plain, name.split("/"))):
+                raise StoreError(f"{self.url} holds {name[:100]!r}, which would leave its folder: nothing is fetched")
         with _told(self.url):
             for start in range(0, len(names), _AT_ONCE):
                 some = names[start : start + _AT_ONCE]
@@ -144,17 +148,14 @@ def _told(url: str) -> Iterator[None]:
     except ValueError as error:
         raise UsageError(f"{url}: {_line(error)}") from error
     except Exception as error:  # every store's library has errors of its own
-        raise StoreError(f"cannot reach {url}: {_line(error)}{_hint(error)}") from error
+        words = f"{type(error).__name__} {error}".casefold()
+        hint = (
+            "; its own variables or files hold the credentials, such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            if any(word in words for word in _DENIED)
+            else ""
+        )
+        raise StoreError(f"cannot reach {url}: {_line(error)}{hint}") from error
 
 
 def _line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
-
-
-def _hint(error: Any) -> str:
-    words = f"{type(error).__name__} {error}".casefold()
-    if any(
-        word in words for word in ("credential", "forbidden", "denied", "unauthorized", "permission", "invalidaccess")
-    ):
-        return "; its own variables or files hold the credentials, such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-    return ""

@@ -15,7 +15,7 @@ import numpy as np
 
 from backends.noise import Noise
 from bench.analyse.interval import lag_one
-from bench.analyse.samples import CellSamples, read_cells
+from bench.analyse.samples import CellSamples, Generations
 from bench.errors import StoreError, UsageError
 from bench.store.lookup import find_runs
 from bench.store.reader import StoredRun
@@ -94,7 +94,7 @@ def fitted_run(stored: StoredRun) -> list[Fitted]:
     block_s = _block_s(stored)
     return [
         fitted_cell(cell, of_cell.get(cell.cell_key, cell.cell_key), block_s)
-        for cell in read_cells(stored)
+        for cell in Generations(stored).cells()
         if len(cell.block)
     ]
 

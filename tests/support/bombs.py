@@ -140,10 +140,6 @@ def _deep(file: Path) -> None:
     pq.write_table(pa.table({"itl_ns": pa.nulls(1, kind)}), file)
 
 
-def _deep_header(file: Path) -> None:
-    write(file, b"\x1c" * 2_000, 1, 1)
-
-
 def _zeros(file: Path) -> None:
     gzip = zlib.compressobj(9, zlib.DEFLATED, 31)
     packed = b"".join([*(gzip.compress(b"\0" * 2**20) for _ in range(300)), gzip.flush()])
@@ -164,7 +160,12 @@ BOMBS: Mapping[str, tuple[Callable[[Path], object], str]] = {
     "a page of a negative size": (lambda file: write(file, page(1, size=-9), 1, 1), "1 values in -9 bytes"),
     "pages beyond the file": (lambda file: write(file, page(1), 1, 1, place=10**9), "has no whole header"),
     "a header without end": (lambda file: write(file, b"\x15" + b"\x80" * 99, 1, 1), "is damaged"),
-    "headers within headers": (_deep_header, "is damaged"),
+    "headers within headers": (lambda file: write(file, b"\x1c" * 2_000, 1, 1), "is damaged"),
+    "unknown headers within headers": (lambda file: write(file, b"\xbc" * 2_000, 1, 1), "is nested too deep"),
+    "lists within lists of a header": (
+        lambda file: write(file, b"\xb9" + b"\x19" * 2_000, 1, 1),
+        "is nested too deep",
+    ),
     "pages in the wrong place": (lambda file: write(file, page(1) + b"\x15", 1, 1), "has no whole header"),
     "groups of rows without end": (
         lambda file: write(file, page(1), 1, 1, groups_said=HUGE),

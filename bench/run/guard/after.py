@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bench.analyse.run import analyse_run
-from bench.analyse.samples import CellSamples, read_cells
+from bench.analyse.samples import CellSamples, Generations
 from bench.analyse.series import (
     FEWEST_BLOCKS,
     FEWEST_TRENDS,
@@ -61,7 +61,7 @@ def judge_run(run: StoredRun) -> Iterator[Found]:
     Raises:
         StoreError: a file of the run cannot be read.
     """
-    yield from judge_all([one for samples in read_cells(run) for one in _series(samples)])
+    yield from judge_all([one for samples in Generations(run).cells() for one in _series(samples)])
 
 
 def _series(samples: CellSamples) -> Iterator[Series]:

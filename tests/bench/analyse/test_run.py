@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bench.errors import StoreError
 from bench.plan.cells import Cell, Request
 from bench.report.names import failed_shapes
 
@@ -76,6 +77,17 @@ def test_a_longer_answer_is_no_steady_state_of_the_first_generation(tiny_run: An
     tiny_run.load(cell.load, 0, first_generation_s=0.95)
     (times,) = tiny_run.analyse().loads[0].times
     assert (times.first_request, times.first_generation_s, times.steady_s) == (Request(10, 2, 1), 0.95, None)
+
+
+@pytest.mark.parametrize("itl_ms", [(), (5,), (5, 5, 5)])
+def test_answers_of_another_length_than_planned_are_no_rows_of_a_run(
+    tiny_run: Any, make_cell: MakeCell, itl_ms: tuple[float, ...]
+) -> None:
+    cell = make_cell(new_tokens=3)
+    tiny_run.planned = [cell]
+    tiny_run.generation(cell, 0, 40, itl_ms, new_tokens=len(itl_ms) + 1)
+    with pytest.raises(StoreError, match="its rows are not those that a run writes"):
+        tiny_run.analyse()
 
 
 def test_first_generations_of_different_requests_are_not_put_together(tiny_run: Any, make_cell: MakeCell) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bench.analyse import samples
-from bench.analyse.samples import read_cells
+from bench.analyse.samples import Generations
 from bench.store.reader import StoredRun, open_run
 
 MakeCell = Callable[..., Any]
@@ -28,7 +28,7 @@ def test_each_cell_gets_its_own_latencies_however_many_rows_are_read_at_once(
     run: StoredRun, rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(samples, "ROWS_AT_ONCE", rows)
-    found = [(cell.itl_ns / 1e6).tolist() for cell in read_cells(run)]
+    found = [(cell.itl_ns / 1e6).tolist() for cell in Generations(run).cells()]
     assert found == [[[1, 2], [5, 6]], [[3, 4]]]
 
 
@@ -46,6 +46,6 @@ def test_the_ids_of_tokens_are_never_read(run: StoredRun, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(StoredRun, "table", noting_table)
     monkeypatch.setattr(StoredRun, "batches", noting_batches)
-    list(read_cells(run))
+    list(Generations(run).cells())
     assert "itl_ns" in asked
     assert "token_ids" not in asked

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from backends.file_digest import file_sha256
 from bench.commands.verify import main
-from bench.prepare.cache import ArtifactKey, ArtifactStore, Made, file_sha256
+from bench.prepare.cache import ArtifactKey, ArtifactStore, Made
 from bench.prepare.check import check_model
 from tests.support.hostile_models import hugging_face
 from tests.support.stored_runs import FakeRun

@@ -373,6 +373,19 @@ def test_a_damaged_zip_is_refused(tmp_path: Path, results: Path) -> None:
     assert (outcome.taken, said[0][0]) == (0, "refused")
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_zip_of_another_compression_is_refused(tmp_path: Path, method: int) -> None:
+    pytest.importorskip("lzma")
+    archive = tmp_path / "damaged.zip"
+    with zipfile.ZipFile(archive, "w", method) as opened:
+        opened.writestr("run.json", bytes(range(256)) * 9)
+    content = bytearray(archive.read_bytes())
+    content[60:90] = b"\xff" * 30
+    archive.write_bytes(content)
+    outcome, said = collected(archive, into=tmp_path / "dataset")
+    assert (outcome.refused, said[0][0], str(archive) in said[0][1]) == (1, "refused", True)
+
+
 def test_a_zip_without_a_run_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "none.zip", "w") as opened:
         opened.writestr("readme.txt", "hello")

@@ -160,6 +160,17 @@ def test_runs_and_zips_on_a_store_are_sources(
     assert "2 taken" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", ["../../outside.parquet", "loads\\..\\outside.parquet"])
+def test_a_file_on_a_store_that_would_leave_its_folder_is_refused(
+    bucket: Any, results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    bucket.put(str(results), "lab/lab-results", recursive=True)
+    bucket.pipe_file(f"lab/lab-results/{FIRST}/{name}", b"x")
+    assert collect(["s3://lab/lab-results", "--into", str(tmp_path / "dataset")]) == 1
+    assert not list(tmp_path.rglob("*outside*"))
+    assert "outside.parquet', which would leave its folder" in capsys.readouterr().err
+
+
 def test_a_known_run_on_a_store_is_not_fetched(
     bucket: Any, results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

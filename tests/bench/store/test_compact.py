@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,6 +14,7 @@ import pytest
 from bench.errors import StoreError
 from bench.store import compact as module
 from bench.store.compact import COMPACT_NAME, compact, live_files
+from bench.store.files import write_tables
 from bench.store.reader import open_run
 from bench.store.schema import GENERATIONS
 from bench.store.writer import RunWriter
@@ -164,3 +166,14 @@ def test_a_bit_that_turns_in_a_part_makes_no_other_number(writer: RunWriter, gen
             (folder / COMPACT_NAME).replace(part)
             # What is gathered has a checksum of its own, and no reader could tell any more.
             assert open_run(writer.path).table("generations", ["ttft_ns"])["ttft_ns"].to_pylist() == [70_000_000]
+
+
+@pytest.mark.parametrize("named", ["../kept.parquet", "/kept.parquet", "C:\\kept.parquet", "", 3, None, {"a": 1}])
+def test_a_gathered_file_of_a_stranger_names_no_files_elsewhere(folder: Path, named: object) -> None:
+    kept = folder.parent / "kept.parquet"
+    kept.write_bytes(b"")
+    listed = json.dumps(named if isinstance(named, dict) else [named]).encode()
+    write_tables(folder / COMPACT_NAME, [GENERATIONS.empty_table()], {b"aipc_bench.gathered_parts": listed})
+    with pytest.raises(StoreError, match=r"cannot read .*all\.parquet: it names"):
+        compact(folder)
+    assert kept.is_file()
