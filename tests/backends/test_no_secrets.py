@@ -47,6 +47,7 @@ def test_what_is_no_secret_stays(text: str) -> None:
     assert without_secrets(text) == text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "part", ["a://a", "TOKEN_", "TOKEN_A", "eyJabcdefgh-", "--token ", "'token' ", '"token": ', "basic "]
 )

@@ -115,6 +115,7 @@ def test_an_error_without_words_is_told_by_its_type() -> None:
     assert one_line(MemoryError()) == "MemoryError"
 
 
+@pytest.mark.slow
 def test_a_long_paragraph_of_advice_comes_to_an_end() -> None:
     before = time.process_time()
     assert in_one_line("It fails (" + "pip install x\n" * 30_000).startswith("It fails (pip install x")

@@ -56,6 +56,7 @@ def test_a_run_is_collected_and_its_machine_named(tmp_path: Path, dataset: Path)
     assert (tmp_path / "reports" / "fleet" / "fleet.html").is_file()
 
 
+@pytest.mark.slow
 def test_a_name_that_people_gave_stays(tmp_path: Path, dataset: Path) -> None:
     collected(into=dataset)
     (dataset / "machines.toml").write_text(f'[{OURS}]\nname = "the old one"\n', "utf-8")
@@ -72,6 +73,7 @@ def test_what_a_machine_measured_before_it_failed_is_collected(
     assert "nuc-3      has ended, exit status 1: it broke" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [1, 4])
 def test_a_machine_that_began_no_run_is_named(tmp_path: Path, status: int, capsys: pytest.CaptureFixture[str]) -> None:
     machine = Machine("nuc-3", answer={"status": status, "error": "no such model", "run_id": None, "run": None})
@@ -81,6 +83,7 @@ def test_a_machine_that_began_no_run_is_named(tmp_path: Path, status: int, capsy
     assert "nuc-3      began no run" in shown
 
 
+@pytest.mark.slow
 def test_a_machine_that_was_given_up_fails_the_command_alone(
     tmp_path: Path, dataset: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

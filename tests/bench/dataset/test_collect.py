@@ -71,6 +71,7 @@ def test_the_rows_are_those_of_the_folder(results: Path, dataset: Path, table: s
         assert open_run(dataset / run_id).table(table).equals(open_run(results / run_id).table(table))
 
 
+@pytest.mark.slow
 def test_batches_are_those_of_the_folder(results: Path, dataset: Path) -> None:
     there, here = (
         [row for batch in open_run(place / SECOND).batches("generations", ["itl_ns"], 3) for row in batch.to_pylist()]

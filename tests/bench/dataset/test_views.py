@@ -129,6 +129,7 @@ def test_the_cells_are_those_of_the_report(views: Views, reported: dict[tuple[st
     assert {row[:2]: row[2:] for row in rows(views, query)} == reported
 
 
+@pytest.mark.slow
 def test_a_cell_that_failed_is_a_row_with_its_reason(views: Views) -> None:
     query = "SELECT status, generations, ttft_ms, error_message FROM cells"
     assert rows(views, f"{query} WHERE run_id = '{FIRST}' AND prompt_tokens = 128") == [

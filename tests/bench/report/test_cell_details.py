@@ -174,6 +174,7 @@ def test_the_facts_of_a_cell_are_those_that_are_known(fake_run: MakeRun, tmp_pat
     }
 
 
+@pytest.mark.slow
 def test_request_set_up_is_told_where_the_stack_tells_it(analysis: RunAnalysis) -> None:
     cell = analysis.cells[0]
     told = dataclasses.replace(analysis, cells=(dataclasses.replace(cell, setup_ms=measured([2.0] * 3)),))

@@ -57,6 +57,7 @@ def test_a_report_steers_nothing(results: Path, tmp_path: Path, capsys: pytest.C
             assert not [cell for cell in row if re.search(r"(^|[;\t\n])\s*[=+@]", cell)]
 
 
+@pytest.mark.slow
 def test_errors_steer_nothing(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folders = ["--results-dir", str(results), "--reports-dir", str(tmp_path)]
     first, second = ids(results)

@@ -210,6 +210,7 @@ def test_a_report_that_comes_while_the_page_is_written_is_on_it(
     assert "second/index.html" in made
 
 
+@pytest.mark.slow
 def test_many_writers_at_once_leave_a_whole_page_with_all_reports(tmp_path: Path) -> None:
     def one(number: int) -> None:
         put(tmp_path, f"run{number}")

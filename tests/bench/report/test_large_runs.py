@@ -47,6 +47,7 @@ def test_a_usual_run_is_shown_whole(view: RunView) -> None:
     assert on_a_page(view) is view
 
 
+@pytest.mark.slow
 def test_of_a_large_run_whole_shapes_are_shown(view: RunView, per_shape: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_view, "MOST_CELLS", 3 * per_shape + 1)
     shown = on_a_page(view)

@@ -131,6 +131,7 @@ def test_the_only_script_is_the_one_that_the_policy_names(hostile_page: str) -> 
     assert [attrs for tag, attrs in Tags(hostile_page).found if tag == "script"] == [{}]
 
 
+@pytest.mark.slow
 def test_nothing_carries_a_script_of_its_own(hostile_page: str) -> None:
     assert not [name for _, attrs in Tags(hostile_page).found for name in attrs if name.startswith("on")]
 

@@ -160,6 +160,7 @@ def test_codes_stay_whatever_users_are_called() -> None:
     assert redacted("by chance, at max-time", private) == "by <user>, at <user>"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["reason", "cells", "model", "max", "policy", "chance", "memory", "plan", "machine"])
 def test_a_page_has_all_its_parts_whatever_a_user_is_called(tmp_path: Path, name: str) -> None:
     run = FakeRun(prompt_tokens=(32,), blocks=2, repeats=1, findings=[POLICY], end=None)

@@ -40,6 +40,7 @@ def test_the_table_is_ascii(hostile_table: str) -> None:
     assert hostile_table.isascii()
 
 
+@pytest.mark.slow
 def test_the_table_fits_its_columns(hostile_table: str) -> None:
     assert max(len(line) for line in hostile_table.splitlines()) <= COLUMNS
 

@@ -143,6 +143,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BrokenDisk:
     return disk
 
 
+@pytest.mark.slow
 @pytest.mark.fault("disk-read-only")
 def test_temporary_files_that_cannot_be_written_are_a_line(
     tmp_path: Path, whole: dict[str, Any], temporary: BrokenDisk

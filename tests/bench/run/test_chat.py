@@ -62,6 +62,7 @@ def test_a_turn_has_the_whole_conversation_as_its_prompt(rows: list[dict[str, An
     }
 
 
+@pytest.mark.slow
 def test_the_history_is_asked_before_each_turn_with_the_cache_but_the_first(rows: list[dict[str, Any]]) -> None:
     before = [(one, after) for one, after in itertools.pairwise(rows) if one["turn"] is None]
     assert {

@@ -46,6 +46,7 @@ def test_variants_that_are_the_same_are_the_same(run: RunAnalysis) -> None:
     assert called(variants(with_variants(run, 1.0), 0.03), "slower", "faster") == []
 
 
+@pytest.mark.slow
 def test_a_slower_variant_is_called_slower_in_what_is_slower(run: RunAnalysis) -> None:
     said = variants(with_variants(run, 1.2), 0.03)
 

@@ -93,6 +93,7 @@ def test_a_finding_is_explained_in_turkish_and_quoted_in_english() -> None:
     assert '<span lang="en">it slept for 9 s</span>' in told
 
 
+@pytest.mark.slow
 def test_the_command_line_chooses_the_language(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("base", "head"):
         FakeRun(**SMALL).write(tmp_path / "results", name)

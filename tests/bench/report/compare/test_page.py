@@ -48,6 +48,7 @@ def test_the_page_is_well_formed(made: str) -> None:
     assert (tags.balanced, tags.open) == (True, [])
 
 
+@pytest.mark.slow
 def test_it_asks_for_nothing_from_outside(made: str) -> None:
     tags = Tags(made).found
     addresses = {attrs[name] for _, attrs in tags for name in ("src", "href") if attrs.get(name)}

@@ -56,6 +56,7 @@ def test_what_tells_nothing_about_the_head_is_left_out(tmp_path: Path, change: C
     assert runs_known(tmp_path, runs[-1]) == 4
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_is_left_out(tmp_path: Path) -> None:
     runs = write(tmp_path)
     (runs[0] / "end.json").unlink()

@@ -373,6 +373,7 @@ def test_other_heads_have_another_folder(command: Command, tmp_path: Path) -> No
     assert len([path for path in (tmp_path / "out").iterdir() if path.is_dir()]) == 2
 
 
+@pytest.mark.slow
 def test_a_run_that_is_named_twice_is_taken_once(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
     assert command("base", "one", "two", "one", "b*") == 0
     told = capsys.readouterr()

@@ -45,6 +45,7 @@ def made(fake_run: MakeRun, tmp_path_factory: pytest.TempPathFactory) -> Callabl
     return make
 
 
+@pytest.mark.slow
 def test_each_cell_on_the_cpu_is_a_point_with_its_share(made: Callable[..., str]) -> None:
     tips = re.findall(
         r"<title>ort-genai CPU int4, prompt \d+: [\d.]+ of at most [\d.]+ steps per second, \d+ %, \d+ MB per step<",
@@ -57,6 +58,7 @@ def test_the_table_has_the_same_cells_as_the_chart(made: Callable[..., str]) -> 
     assert made(kv_cache_precision="f16").count('<th scope="row">') == 3
 
 
+@pytest.mark.slow
 def test_the_bandwidth_is_told(made: Callable[..., str]) -> None:
     assert "The bandwidth is 35.0 GB/s" in made()
     assert "<svg" in made()
@@ -70,6 +72,7 @@ def test_a_known_kv_cache_is_counted(made: Callable[..., str]) -> None:
     assert "where its column is blank" not in made(kv_cache_precision="f16")
 
 
+@pytest.mark.slow
 def test_an_unknown_kv_cache_is_said_to_be_left_out(made: Callable[..., str]) -> None:
     assert "where its column is blank they are not" in made(kv_values=None)
 

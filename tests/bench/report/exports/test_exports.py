@@ -59,6 +59,7 @@ def test_csv_has_one_row_per_planned_cell(report: ReportPaths) -> None:
     assert len({row["cell_key"] for row in rows(report)}) == len(rows(report)) == 24
 
 
+@pytest.mark.slow
 def test_csv_tells_what_was_not_measured(report: ReportPaths) -> None:
     (row,) = [row for row in rows(report) if row["status"] == "timeout"]
     assert (row["backend"], row["prompt_tokens"], row["ttft_ms"]) == ("transformers", "512", "")

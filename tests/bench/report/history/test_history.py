@@ -70,6 +70,7 @@ def test_a_change_is_found_between_the_runs_where_it_happened(upgrade: dict[str,
     assert [(turn["before"], turn["after"]) for turn in upgrade["turns"]] == [(run_id(5), run_id(6))]
 
 
+@pytest.mark.slow
 def test_the_package_that_changed_there_is_named(upgrade: dict[str, Any]) -> None:
     changes = [(one["what"], one["before"], one["after"]) for one in upgrade["turns"][0]["changes"]]
     assert changes == [("openvino-genai", "1.0", "2.0")]
@@ -114,6 +115,7 @@ def test_runs_without_a_change_have_no_turn(tmp_path: Path) -> None:
     assert told(tmp_path / "results", tmp_path / "reports")["turns"] == []
 
 
+@pytest.mark.slow
 def test_too_few_runs_say_how_many_a_change_point_needs(nights: Path, tmp_path: Path) -> None:
     (said,) = told(nights, tmp_path, "--metric", "tpot")["answer"]
     assert said == (
