@@ -248,8 +248,9 @@ class Installation:
         """
         home, python = VENVS / one.name, str(interpreter(one.name))
         options = ("-q", "--clear", "--no-periodic-update", "--no-setuptools", "--python", sys.executable)
-        self._run(one, sys.executable, "-m", "virtualenv", *options, str(home), env=own_virtualenv(os.environ))
-        pip, log = (python, "-m", "pip"), ("--log", str(home / LOG))
+        # It clears the folder, so the log begins after it.
+        self._programs.run(sys.executable, "-m", "virtualenv", *options, str(home), env=own_virtualenv(os.environ))
+        pip = (python, "-m", "pip")
         unset = dict.fromkeys(FOREIGN)
         asked = (*pip, "config", "list", "-vvv", "--disable-pip-version-check")
         said = self._programs.run(*asked, env={**unset, **own_pip(os.environ, "")}, errors=False)
@@ -262,7 +263,7 @@ class Installation:
         # Nothing that is timed imports these, and most files never are; the others keep their bytecode when they are.
         untimed = one.name in (HARNESS, CONVERSION) and not sys.dont_write_bytecode
         compiled = ("--no-compile",) if untimed else ()
-        install = (*pip, "install", "--no-input", *log, *compiled)
+        install = (*pip, "install", "--no-input", *compiled)
         lock = lock_of(one)
         rows, by_name = lock.rows, [*lock.by_name] if lock.rows else [*one.pins]
         if lock.missing:
@@ -274,7 +275,7 @@ class Installation:
         if by_name:
             self._run(one, *install, *torch, *by_name, env={**settings, **one.facts.build})
         # Before what comes without its dependencies, which would be missed here.
-        self._run(one, *pip, "check", *log, env=settings)
+        self._run(one, *pip, "check", env=settings)
         if lock.beside:
             self._by_hash(one, lock.beside, install, settings)
         elif one.beside:
@@ -301,7 +302,7 @@ class Installation:
             options += ["--no-index"] if settings.get("PIP_NO_INDEX") else []
             uv = (self._uv.program, "pip", "install", "--python", str(interpreter(one.name)), *options)
             try:
-                self._run(one, *uv, *asked, env=of_uv, log=home / LOG)
+                self._run(one, *uv, *asked, env=of_uv)
             except InstallError as error:
                 self.lines.warn(f"uv does not install {one.name}, so pip does: {error}")
             else:
@@ -309,16 +310,16 @@ class Installation:
         self._run(one, *install, *asked, env={**settings, **one.facts.build})
         return "pip"
 
-    def _run(self, one: Environment, *command: str, env: Mapping[str, str | None], log: Path | None = None) -> None:
-        """Run an installer; ``log`` gets what it prints, where it keeps no log itself."""
+    def _run(self, one: Environment, *command: str, env: Mapping[str, str | None]) -> None:
+        """Run an installer, whose lines go to the log."""
+        # Not pip's own --log: that of a page with thousands of files takes a quarter of an installation's time.
+        with (VENVS / one.name / LOG).open("a", encoding="utf-8", buffering=1) as log:
 
-        def tell(line: str) -> None:
-            self.lines.tell(one.name, line)
-            if log is not None:
-                with log.open("a", encoding="utf-8") as stream:
-                    stream.write(f"{line}\n")
+            def tell(line: str) -> None:
+                self.lines.tell(one.name, line)
+                log.write(f"{line}\n")
 
-        self._programs.run(*command, env=env, tell=tell)
+            self._programs.run(*command, env=env, tell=tell)
 
     def _provided_torch(
         self, one: Environment, install: Sequence[str], settings: Mapping[str, str | None]

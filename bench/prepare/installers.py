@@ -212,10 +212,10 @@ def _variable(key: str) -> str:
 
 
 def complaints(log: Path, otherwise: str) -> list[str]:
-    """The installer's errors and hints, or else its last lines, without time stamps and keys in URLs; at most five."""
+    """The installer's errors and hints, or else its last lines, without keys in URLs; at most five."""
     if not log.exists():
         return [otherwise]
-    text = re.sub(r"^\S+,\d+ ", "", without_secrets(log.read_text("utf-8", errors="replace")), flags=re.MULTILINE)
+    text = without_secrets(log.read_text("utf-8", errors="replace"))
     # Where pip fails itself, what it failed by is at the end of its traceback.
     before, fault, raised = text.partition(f"{_FAULT}\n")
     text = f"{before}ERROR: {last_words(raised)}" if fault else text
@@ -234,7 +234,7 @@ def mismatch(log: Path, one: Environment) -> list[str]:
         return [*complaints(log, lacking[0]), f"HINT: {locks.LACKING}"]
     if "DO NOT MATCH THE HASHES" not in text:
         return []
-    found = re.search(r"^\S* +(\S+==\S+) from ([^\s#]+)[^\n]*:$", text, re.MULTILINE)
+    found = re.search(r"^ +(\S+==\S+) from ([^\s#]+)[^\n]*:$", text, re.MULTILINE)
     file = f"{found[1]} from {found[2]}" if found else "a package"
     return [f"ERROR: {file} is not the file whose hash the lock of {one.group} has", f"HINT: {locks.REMEDY}"]
 

@@ -88,14 +88,14 @@ def test_a_failed_installation_leaves_the_other_stacks_alone() -> None:
 @pytest.mark.fault("venv-killed")
 def test_an_installer_that_was_killed_is_quoted_by_its_last_lines(tmp_path: Path) -> None:
     log = tmp_path / "pip.log"
-    log.write_text("".join(f"2026-01-02T03:04:05,678 line {n}\n" for n in range(9)), encoding="utf-8")
+    log.write_text("".join(f"line {n}\n" for n in range(9)), encoding="utf-8")
     assert complaints(log, "unused") == [f"line {n}" for n in range(4, 9)]
 
 
 def test_of_packages_that_exclude_each_other_pips_advice_is_not_the_reason(tmp_path: Path) -> None:
     log, conflict = tmp_path / "pip.log", "ERROR: Cannot install a and b because these have conflicting dependencies."
     advice = "ERROR: ResolutionImpossible: for help visit https://pip.pypa.io/x"
-    log.write_text("".join(f"2026-01-02T03:04:05,678 {line}\n" for line in (conflict, advice)), encoding="utf-8")
+    log.write_text("".join(f"{line}\n" for line in (conflict, advice)), encoding="utf-8")
     assert complaints(log, "unused") == [conflict]
 
 
@@ -103,8 +103,7 @@ def test_what_does_not_go_together_is_a_failed_installation() -> None:
     class Checking(FakeSession):
         def run(self, *arguments: str, **options: Any) -> str | None:
             if "check" in arguments:
-                log = Path(arguments[arguments.index("--log") + 1])
-                log.write_text("2026-01-01T00:00:00,001 a 1 requires b, which is not installed.\n", "utf-8")
+                options["tell"]("a 1 requires b, which is not installed.")
                 raise InstallError("Returned code 1")
             return super().run(*arguments, **options)
 
@@ -142,7 +141,7 @@ def test_a_failed_harness_is_one_clear_line() -> None:
 
 
 def test_what_pip_hints_at_does_not_hide_what_failed() -> None:
-    errors = "2026-01-02T03:04:06,000 ERROR: Could not install\n2026-01-02T03:04:06,001 HINT: enable long paths\n"
+    errors = "ERROR: Could not install\nHINT: enable long paths\n"
     fake = FakeSession(failing="pytest==1", errors=errors)
     with pytest.raises(AbortedError, match=r"cannot be made: Could not install; HINT: enable long paths$"):
         noxfile.harness(as_session(fake))
@@ -225,7 +224,7 @@ def test_a_checkout_too_deep_for_windows_is_told(root: Path, here: Here, long_pa
 
 def test_what_pip_hints_at_is_told_with_its_error(tmp_path: Path) -> None:
     log = tmp_path / "pip.log"
-    log.write_text("2026-01-01T00:00:00,001 ERROR: no such file\n2026-01-01T00:00:00,001 HINT: long paths\n", "utf-8")
+    log.write_text("ERROR: no such file\nHINT: long paths\n", "utf-8")
     assert complaints(log, "unused") == ["ERROR: no such file", "HINT: long paths"]
 
 
@@ -238,7 +237,7 @@ def test_where_pip_fails_itself_what_was_raised_is_told(tmp_path: Path) -> None:
         "    status = run()",
         "OSError: [WinError 1] Invalid function",
     )
-    log.write_text("".join(f"2026-01-01T00:00:00,001 {line}\n" for line in ("Looking in links", *lines)), "utf-8")
+    log.write_text("".join(f"{line}\n" for line in ("Looking in links", *lines)), "utf-8")
     assert complaints(log, "unused") == ["ERROR: OSError: [WinError 1] Invalid function"]
 
 

@@ -340,10 +340,10 @@ def test_what_is_not_of_the_lock_is_named_with_its_version() -> None:
 
 
 PIPS_WORDS = """\
-2026-01-02T03:04:05,678 ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you have updated
-2026-01-02T03:04:05,678     six==1.17.0 from https://me:key@mirror/six-1.17.0.whl#sha256=47 (from -r r.txt (line 1)):
-2026-01-02T03:04:05,678         Expected sha256 00
-2026-01-02T03:04:05,678              Got        47
+ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you have updated
+    six==1.17.0 from https://me:key@mirror/six-1.17.0.whl#sha256=47 (from -r r.txt (line 1)):
+        Expected sha256 00
+             Got        47
 """
 
 
@@ -352,7 +352,7 @@ def test_a_version_that_an_index_lacks_need_not_be_the_locks(
     root: Path, tmp_path: Path, package: str, hinted: bool
 ) -> None:
     log = tmp_path / "pip.log"
-    log.write_text(f"2026-01-02T03:04:06,001 ERROR: No matching distribution found for {package}==6", encoding="utf-8")
+    log.write_text(f"ERROR: No matching distribution found for {package}==6", encoding="utf-8")
     assert mismatch(log, environment("ort-genai")) == []
     lock("ort-genai", "numpy==6")
     said = [f"ERROR: No matching distribution found for {package}==6", f"HINT: {locks.LACKING}"]
@@ -368,5 +368,5 @@ def test_another_file_than_the_locks_is_named_with_a_remedy(tmp_path: Path) -> N
     )
     assert hint.startswith("HINT: if you trust this index")
     assert "AIPC_BENCH_LOCK=off" in hint
-    log.write_text("2026-01-02T03:04:06,000 ERROR: Could not find a version\n", encoding="utf-8")
+    log.write_text("ERROR: Could not find a version\n", encoding="utf-8")
     assert (mismatch(log, environment("ort-genai")), complaints(log, "")) == ([], ["ERROR: Could not find a version"])
