@@ -6,6 +6,7 @@ import csv
 import itertools
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
@@ -116,7 +117,14 @@ def write_csv(answer: Answer, to: IO[str]) -> None:
 
 
 def write_json(answer: Answer, to: IO[str]) -> None:
-    """A list of objects, one a line."""
+    """A list of objects, one a line.
+
+    Raises:
+        UsageError: two columns have the same name, so an object would lack one of them.
+    """
+    name, count = Counter(answer.columns).most_common(1)[0]
+    if count > 1:
+        raise UsageError(f"{count} columns are called {name}, and JSON has one of a name: call them otherwise by AS")
     to.write("[")
     before = "\n"
     for batch in answer.batches:

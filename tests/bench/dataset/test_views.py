@@ -354,6 +354,13 @@ def test_json_has_values_of_its_own_types(dataset: Path, capsys: pytest.CaptureF
     }  # fmt: skip
 
 
+def test_json_drops_no_column_of_two_with_one_name(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("SELECT 1 AS n, 2 AS n", "--results-dir", str(dataset), "--format")
+    told = asked(capsys, *arguments, "json", status=4)
+    assert told == "error: 2 columns are called n, and JSON has one of a name: call them otherwise by AS\n"
+    assert asked(capsys, *arguments, "csv") == "n,n\n1,2\n"
+
+
 def test_csv_has_all_digits(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = asked(capsys, VALUES, "--results-dir", str(dataset), "--format", "csv")
     (row,) = csv.DictReader(io.StringIO(told))
