@@ -205,7 +205,7 @@ def _side(run: RunAnalysis, variant: str) -> RunAnalysis:
     )
 
 
-def without_variant(cell: CellResult | AskedCell) -> str:
+def without_variant(cell: AskedCell) -> str:
     """What is the same for cells of both variants that ask the same."""
     return "\n".join((_load_without_variant(cell.load), *map(str, cell.shape), cell.ask))
 

@@ -13,7 +13,7 @@ from bench.analyse.conditions import recorded_at
 from bench.analyse.failures import UNREACHED
 from bench.analyse.grouping import group_by
 from bench.analyse.machine_runs import CellName, MachineRun, read_machine_run
-from bench.analyse.results import AskedCell, CellResult, RunAnalysis
+from bench.analyse.results import AskedCell, RunAnalysis
 from bench.analyse.timeline import History
 from bench.analyse.variation import Variation, variation
 from bench.store.lookup import readable
@@ -182,7 +182,7 @@ def _tried(stored: StoredRun, run: MachineRun) -> Iterator[Tried]:
         )
 
 
-def _outcomes(analysis: RunAnalysis) -> Iterator[tuple[CellResult | AskedCell, _Outcome]]:
+def _outcomes(analysis: RunAnalysis) -> Iterator[tuple[AskedCell, _Outcome]]:
     """Each cell of a run with what became of it; a cell that was measured in some blocks came ``partly`` through."""
     measured = {cell.cell_key for cell in analysis.cells}
     for cell in analysis.cells:

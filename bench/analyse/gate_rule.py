@@ -285,7 +285,7 @@ def _missing(head: RunAnalysis, before: Mapping[str, Sequence[CellResult]], coun
             yield Missing(cells[-1], Caveat("no-metric", {"metrics": ", ".join(lost)}))
 
 
-def _reason(head: RunAnalysis, missing: CellResult, key: Callable[[CellResult | AskedCell], str]) -> Caveat:
+def _reason(head: RunAnalysis, missing: CellResult, key: Callable[[AskedCell], str]) -> Caveat:
     """Why ``head`` did not measure what ``missing`` measured; cells of one ``key`` ask the same."""
     wanted = key(missing)
     failure = next((one for one in head.failures if any(key(cell) == wanted for cell in one.cells)), None)

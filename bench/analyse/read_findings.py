@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from bench.analyse.grouping import group_by
-from bench.analyse.results import AskedCell, CellResult, Finding, Occurrence
+from bench.analyse.results import AskedCell, Finding, Occurrence
 from bench.findings import MESSAGES, SEVERITIES, Fill, message
 from bench.store.reader import StoredRun
 
@@ -15,7 +15,7 @@ _COLUMNS = (
 )
 _MOST_MESSAGES = 3
 
-AnyCell = TypeVar("AnyCell", bound=CellResult | AskedCell)
+AnyCell = TypeVar("AnyCell", bound=AskedCell)
 
 
 def read_findings(run: StoredRun, load_rows: Sequence[Mapping[str, Any]]) -> list[Finding]:

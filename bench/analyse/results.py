@@ -614,6 +614,6 @@ class RunAnalysis:
         return (cell for failure in self.failures for cell in failure.cells)
 
     @property
-    def asked(self) -> list[CellResult | AskedCell]:
+    def asked(self) -> list[AskedCell]:
         """All that the run was asked for: measured cells, those that failed, and those that were not reached."""
         return [*self.cells, *self.failed, *self.unreached]

@@ -150,7 +150,7 @@ def _turn(turns: str) -> str:
     return "" if turns == "0" else ", " + _("turn {turn} of a chat").format(turn=turns)
 
 
-def turn_name(cell: CellResult | AskedCell) -> str:
+def turn_name(cell: AskedCell) -> str:
     """What follows the name of a cell that is a turn of a chat."""
     return _turn(str(cell.turn))
 
@@ -182,7 +182,7 @@ def first_request(times: LoadTimes) -> str:
     )
 
 
-def cell_name(naming: Naming, cell: CellResult | AskedCell) -> str:
+def cell_name(naming: Naming, cell: AskedCell) -> str:
     """Its configuration and shape, e.g. ``ort-genai CPU int4, prompt 128, 64 new``; a batch where there is one."""
     name = _("{name}, prompt {prompt}, {new} new").format(
         name=naming.of(cell.load), prompt=number(cell.prompt_tokens, 0), new=number(cell.new_tokens, 0)

@@ -199,7 +199,7 @@ def packages(record: Mapping[str, Any]) -> str:
     return _("not all installed by the hashes of the lock files: {reasons}").format(reasons=reasons)
 
 
-def alone(load: LoadResult, cells: Sequence[CellResult | AskedCell], record: Mapping[str, Any]) -> str:
+def alone(load: LoadResult, cells: Sequence[AskedCell], record: Mapping[str, Any]) -> str:
     """The command that measures these cells of ``load`` and nothing else; of an A/B run, in both of its variants.
 
     Without cells it is all that a run measures by default. What the record does not tell, such as a worker of one's

@@ -23,7 +23,7 @@ from bench.plan.flags import NEWEST
 from bench.plan.plan import Plan, PlannedVisit
 from bench.plan.resume import resume_command
 from bench.run.guard.found import JUDGED_AT_THE_END
-from bench.store.lookup import find_folders
+from bench.store.lookup import find_folders, readable
 from bench.store.reader import StoredRun, as_utc, open_run
 from bench.store.writer import RunWriter, goes_on, set_aside
 
@@ -83,10 +83,8 @@ def offer(results: Path) -> str | None:
 
 
 def _newest_first(results: Path) -> Iterator[StoredRun]:
-    for path in sorted(results.glob("*/run.json"), reverse=True):
-        # One of a newer version, or a damaged one, is no run to carry on.
-        with suppress(StoreError):
-            yield open_run(path.parent)
+    # One of a newer version, or a damaged one, is no run to carry on.
+    return readable((path.parent for path in sorted(results.glob("*/run.json"), reverse=True)), open_run)
 
 
 def _counted(run: StoredRun) -> tuple[int, str]:

@@ -83,7 +83,7 @@ def cell_rows(view: RunView) -> list[dict[str, Any]]:
     # One that failed for several reasons is asked for once.
     seen = seen_of(analysis.findings, {cell.cell_key: cell for cell in analysis.asked}.values())
 
-    def row(cell: CellResult | AskedCell, status: str, more: Mapping[str, Any]) -> dict[str, Any]:
+    def row(cell: AskedCell, status: str, more: Mapping[str, Any]) -> dict[str, Any]:
         own = _seen("", seen.get(cell.cell_key, []))
         return {**_identity(view.names, cell, status), **more, **own, **of_run}
 
@@ -109,7 +109,7 @@ def _seen(prefix: str, findings: Sequence[Finding]) -> dict[str, str | None]:
     }
 
 
-def _identity(naming: Naming, cell: CellResult | AskedCell, status: str) -> dict[str, Any]:
+def _identity(naming: Naming, cell: AskedCell, status: str) -> dict[str, Any]:
     load = cell.load
     described = attributes(load, *_OF_LOAD)
     for name, value in described.items():
