@@ -434,13 +434,13 @@ def quick(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
     """Lint, then all tests, on every stack. Takes pytest's options; with any, it leaves lint out."""
-    made = venvs(session, map(environment, (TESTS, *contract_groups())))
-    python = python_of(session, TESTS, made.pop(TESTS))
+    python = harness(session, TESTS)
+    if not session.posargs:
+        lint_with(session, python)
+    made = venvs(session, map(environment, contract_groups()))
     for group, outcome in made.items():
         if "python" not in outcome:
             session.error(f"the tests need every stack, and {group} cannot be had: {Venv.told(outcome).reason}")
-    if not session.posargs:
-        lint_with(session, python)
     known = install.as_they_are(map(environment, all_groups()))
     for name, spec in BACKENDS.items():
         if spec.group and not spec.tested_on and not {"python", "unsupported"} & set(known[spec.group]):
