@@ -34,8 +34,8 @@ from bench.prepare.installers import (
     Programs,
     Uv,
     complaints,
+    explanation,
     has_torch,
-    mismatch,
     own_pip,
     own_uv,
     own_virtualenv,
@@ -229,7 +229,7 @@ class Installation:
             lines = [f"the installer ended well, and {lost}"] if lost else []
         except (InstallError, OSError) as error:
             lines = complaints(log, f"no virtual environment could be made: {cause(error)}")
-            lines = mismatch(log, one) or lines
+            lines = explanation(log, one) or lines
         finally:
             self.lines.end(one.name)
         if lines:

@@ -24,6 +24,10 @@ from bench.plan.environments import Environment, Here, package_name
 from bench.prepare import locks
 from bench.prepare.locks import lock_of
 
+_UNREACHED = (
+    "connect this machine, or name a mirror (PIP_INDEX_URL), a proxy (HTTPS_PROXY) or a certificate (PIP_CERT), as pip "
+    "takes them"
+)
 _FAULT = "ERROR: Exception:"
 """How pip's log names an exception that pip did not expect; its traceback follows."""
 FOREIGN = (
@@ -226,10 +230,16 @@ def complaints(log: Path, otherwise: str) -> list[str]:
     return [line for line in lines if line.startswith(("ERROR", "HINT"))][-5:] or lines[-5:] or [otherwise]
 
 
-def mismatch(log: Path, one: Environment) -> list[str]:
-    """Which file of the lock the index lacks or has otherwise, and what to do; empty for other failures of pip."""
+def explanation(log: Path, one: Environment) -> list[str]:
+    """What failed and what to do, where pip's errors do not tell; empty for other failures of it.
+
+    It takes an index that it cannot reach for one that has nothing, and knows nothing of the lock.
+    """
     text = without_secrets(log.read_text("utf-8", errors="replace")) if log.exists() else ""
     lacking = re.search(r"No matching distribution found for ([\w.-]+)==\S+", text)
+    broken = re.findall(r"after connection broken by '(.*)': /", text)
+    if lacking and broken and "(from versions: none)" in text:
+        return [f"ERROR: the package index cannot be reached: {broken[-1][:300]}", f"HINT: {_UNREACHED}"]
     if lacking and lock_of(one).rows and package_name(lacking[1]) not in one.packages:
         return [*complaints(log, lacking[0]), f"HINT: {locks.LACKING}"]
     if "DO NOT MATCH THE HASHES" not in text:

@@ -16,7 +16,7 @@ from bench.plan import environments
 from bench.plan.environments import EXTRAS, PLUGINS, environment, known_groups
 from bench.prepare import install, locks
 from bench.prepare.install import is_ready
-from bench.prepare.installers import complaints, mismatch
+from bench.prepare.installers import complaints, explanation
 from bench.prepare.locks import Row, lock_of, parse, unlocked, without
 from bench.prepare.resolve import renew
 from tests.nox_sessions.fake import PROJECT, SHA, AbortedError, FakeSession, as_session, lock, made, write_project
@@ -353,20 +353,39 @@ def test_a_version_that_an_index_lacks_need_not_be_the_locks(
 ) -> None:
     log = tmp_path / "pip.log"
     log.write_text(f"ERROR: No matching distribution found for {package}==6", encoding="utf-8")
-    assert mismatch(log, environment("ort-genai")) == []
+    assert explanation(log, environment("ort-genai")) == []
     lock("ort-genai", "numpy==6")
     said = [f"ERROR: No matching distribution found for {package}==6", f"HINT: {locks.LACKING}"]
-    assert mismatch(log, environment("ort-genai")) == (said if hinted else [])
+    assert explanation(log, environment("ort-genai")) == (said if hinted else [])
+
+
+def test_an_index_that_cannot_be_reached_is_not_one_that_lacks_a_version(root: Path, tmp_path: Path) -> None:
+    why = "NewConnectionError(\"HTTPConnection(host='127.0.0.1', port=9): [Errno 111] Connection refused\")"
+    retried = f"WARNING: Retrying (Retry(total=0, connect=None)) after connection broken by '{why}': /simple/numpy/\n"
+    found = "ERROR: Could not find a version that satisfies the requirement numpy==6 (from versions: {})\n"
+    lacking = "ERROR: No matching distribution found for numpy==6\n"
+    lock("ort-genai", "numpy==6")
+    log = tmp_path / "pip.log"
+    log.write_text(retried + found.format("none") + lacking, "utf-8")
+    error, hint = explanation(log, environment("ort-genai"))
+    assert error == f"ERROR: the package index cannot be reached: {why}"
+    assert "PIP_INDEX_URL" in hint
+    # It was reached at last.
+    log.write_text(retried + found.format("4, 5") + lacking, "utf-8")
+    assert explanation(log, environment("ort-genai"))[-1] == f"HINT: {locks.LACKING}"
 
 
 def test_another_file_than_the_locks_is_named_with_a_remedy(tmp_path: Path) -> None:
     log = tmp_path / "pip.log"
     log.write_text(PIPS_WORDS, encoding="utf-8")
-    error, hint = mismatch(log, environment("ort-genai"))
+    error, hint = explanation(log, environment("ort-genai"))
     assert error == (
         "ERROR: six==1.17.0 from https://mirror/six-1.17.0.whl is not the file whose hash the lock of ort-genai has"
     )
     assert hint.startswith("HINT: if you trust this index")
     assert "AIPC_BENCH_LOCK=off" in hint
     log.write_text("ERROR: Could not find a version\n", encoding="utf-8")
-    assert (mismatch(log, environment("ort-genai")), complaints(log, "")) == ([], ["ERROR: Could not find a version"])
+    assert (explanation(log, environment("ort-genai")), complaints(log, "")) == (
+        [],
+        ["ERROR: Could not find a version"],
+    )
