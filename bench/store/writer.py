@@ -101,7 +101,8 @@ class RunWriter:
         self.record: Mapping[str, Any] = {}
         # Room for end.json if the disk fills up during the run.
         self._reserve = self.path / ".reserve"
-        self._lock = FileLock(self.path / _LOCK, timeout=0)
+        # Whoever only looks whether the run goes on holds it for a moment.
+        self._lock = FileLock(self.path / _LOCK, timeout=0.5)
         try:
             self.path.mkdir(parents=True, exist_ok=again)
             # There are folders on a network that know no locks.

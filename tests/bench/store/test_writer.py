@@ -4,6 +4,7 @@ import errno
 import json
 import shutil
 import sys
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from filelock import FileLock
 
 from bench.errors import StoreError
 from bench.store import writer as writer_module
@@ -101,6 +103,15 @@ def test_a_run_is_written_by_one_process_at_a_time(writer: RunWriter) -> None:
         RunWriter(writer.path.parent, "run-1", again=True)
     writer.finish("interrupted")
     assert not goes_on(writer.path)
+
+
+def test_who_only_looks_whether_a_run_goes_on_keeps_nobody_from_writing_it(tmp_path: Path) -> None:
+    RunWriter(tmp_path, "run").give_up()
+    (tmp_path / "run").mkdir(exist_ok=True)
+    look = FileLock(tmp_path / "run" / ".lock", thread_local=False)
+    look.acquire()
+    threading.Timer(0.1, look.release).start()
+    assert goes_on(RunWriter(tmp_path, "run", again=True).path)
 
 
 def test_parts_of_a_run_that_is_carried_on_are_named_as_none_was_before(
