@@ -233,7 +233,7 @@ def complaints(log: Path, otherwise: str) -> list[str]:
 def explanation(log: Path, one: Environment) -> list[str]:
     """What failed and what to do, where pip's errors do not tell; empty for other failures of it.
 
-    It takes an index that it cannot reach for one that has nothing, and knows nothing of the lock.
+    pip reports an index that it cannot reach as one that lacks the package, and knows nothing of the lock.
     """
     text = without_secrets(log.read_text("utf-8", errors="replace")) if log.exists() else ""
     lacking = re.search(r"No matching distribution found for ([\w.-]+)==\S+", text)

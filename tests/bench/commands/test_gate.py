@@ -116,12 +116,17 @@ def test_a_copy_of_the_head_is_no_baseline(stored: Path, tmp_path: Path, run: Ru
     assert run("--baseline", "base*", str(tmp_path / "copy"), "--head", "twin") == 4
 
 
+def of_another_model(folder: Path, run_id: str) -> str:
+    """The folder of a run whose model has another digest."""
+    other = small()
+    other.model = {**other.model, "digest": "b"}
+    return str(other.write(folder, run_id))
+
+
 def test_another_model_is_refused_unless_it_is_forced(
     tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    other = small()
-    other.model = {**other.model, "digest": "b"}
-    head = str(other.write(tmp_path, "other"))
+    head = of_another_model(tmp_path, "other")
     assert (run("--baseline", "base*", "--head", head), run("--baseline", "base*", "--head", head, "--force")) == (4, 0)
     told = capsys.readouterr()
     assert ("would mean nothing" in told.err, "DIFFERENT model digest" in told.out) == (True, True)
@@ -130,9 +135,7 @@ def test_another_model_is_refused_unless_it_is_forced(
 def test_what_differs_is_told_of_the_baseline_that_it_is_of(
     tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    other = small()
-    other.model = {**other.model, "digest": "b"}
-    older = str(other.write(tmp_path, "older"))
+    older = of_another_model(tmp_path, "older")
     run("--baseline", older, "base*", "--head", "twin", "--force")
     said = capsys.readouterr().out
     assert f"DIFFERENT model digest: b in baseline older, {'a' * 16} here" in said

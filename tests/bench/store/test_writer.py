@@ -106,8 +106,7 @@ def test_a_run_is_written_by_one_process_at_a_time(writer: RunWriter) -> None:
 
 
 def test_who_only_looks_whether_a_run_goes_on_keeps_nobody_from_writing_it(tmp_path: Path) -> None:
-    RunWriter(tmp_path, "run").give_up()
-    (tmp_path / "run").mkdir(exist_ok=True)
+    (tmp_path / "run").mkdir()
     look = FileLock(tmp_path / "run" / ".lock", thread_local=False)
     look.acquire()
     threading.Timer(0.1, look.release).start()
